@@ -1,0 +1,32 @@
+# `make` lists the targets. Everything runs in .venv, which `setup` builds; nothing else needs to be prepared.
+
+# named, rndc and dnsmasq lie in sbin, which an ordinary user's PATH leaves out.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+SHELL := /bin/bash
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## install what is missing: Debian packages (named, dnsmasq, git ...) and the Python environment
+	@scripts/packages.sh
+	@scripts/venv.sh
+
+demo: setup  ## real named and dnsmasq on loopback, a push and its answers (ARGS=--keep leaves it running)
+	@$(BIN)/reconciler demo $(ARGS)
+
+lint: setup  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+test: lint  ## lint, then all tests, with the real servers
+	$(BIN)/python -m pytest -q --durations=10
+
+bench: setup  ## measure against the floor and a peer; prints a table
+	@scripts/packages.sh bench
+	@$(BIN)/python -m bench

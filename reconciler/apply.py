@@ -1,0 +1,123 @@
+"""Applying as a transaction over all servers: everything is staged and checked before anything is served.
+
+When one server does not come to serve what it was given, it puts its own last good state back; what other servers
+had already taken is then put back too, so that what is served is always the state of one commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.deployed import Deployed, DeployedZone
+from reconciler.effects import Effects
+from reconciler.errors import NotPrimary, ReconcilerError
+from reconciler.manifest import ManifestStore
+from reconciler.services.base import Drift, Outcome, Say, Service, Staged
+from reconciler.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply did. changed: names of zones whose serial was raised, with old and new serial."""
+
+    deployed: Deployed
+    changed: Mapping[str, tuple[int, int]]
+    actions: tuple[str, ...]
+    drift: tuple[Drift, ...]
+
+
+class Applier:
+    """Carries out applies and keeps the manifest."""
+
+    def __init__(self, services: Sequence[Service], store: ManifestStore, effects: Effects) -> None:
+        self._services = services
+        self._store = store
+        self._effects = effects
+
+    def apply(self, site: Site, commit: str, say: Say) -> Applied:
+        """Bring all servers to `site`.
+
+        Raises Refused (a checker said no, nothing was touched), ApplyFailed (put back), Temporary (put back, worth
+        another try) or NotPrimary (stopped where it was; the next apply finishes it).
+        """
+        before = self._store.load()
+        staged = self._stage(site, before)
+        self._store.begin(_merge(stage.pending for _, stage in staged), self._effects)
+        outcomes = self._commit(staged, before, say)
+        after = _after(site, commit, before, outcomes, [service.name for service in self._services])
+        self._store.save(after, self._effects)
+        return Applied(
+            deployed=after,
+            changed=_raised(before, after),
+            actions=tuple(action for outcome in outcomes.values() for action in outcome.actions),
+            drift=tuple(drift for outcome in outcomes.values() for drift in outcome.drift),
+        )
+
+    def _stage(self, site: Site, before: Deployed) -> list[tuple[Service, Staged]]:
+        staged: list[tuple[Service, Staged]] = []
+        try:
+            for service in self._services:
+                stage = service.stage(site, before, self._effects)
+                if stage is not None:
+                    staged.append((service, stage))
+        except ReconcilerError:
+            for _, stage in staged:
+                stage.discard()
+            raise
+        return staged
+
+    def _commit(self, staged: Sequence[tuple[Service, Staged]], before: Deployed, say: Say) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        done: list[Staged] = []
+        try:
+            for service, stage in staged:
+                outcomes[service.name] = stage.commit(say)
+                done.append(stage)
+        except NotPrimary:
+            # Nothing further may be touched. The pending zones are on disk: whoever is primary next finishes.
+            raise
+        except ReconcilerError:
+            for _, stage in staged[len(done) :]:
+                stage.discard()
+            self._undo(done, before, say)
+            raise
+        return outcomes
+
+    def _undo(self, done: Sequence[Staged], before: Deployed, say: Say) -> None:
+        restored = _merge(stage.undo(say).zones for stage in reversed(done))
+        self._store.save(
+            Deployed(before.commit, {**before.zones, **restored}, before.files),
+            self._effects,
+        )
+
+
+def _merge(parts: Iterable[Mapping[str, DeployedZone]]) -> dict[str, DeployedZone]:
+    return {name: zone for part in parts for name, zone in part.items()}
+
+
+def _after(
+    site: Site, commit: str, before: Deployed, outcomes: Mapping[str, Outcome], services: Sequence[str]
+) -> Deployed:
+    reported = _merge(outcome.zones for outcome in outcomes.values())
+    zones = {}
+    for name, item in site.zones.items():
+        known = reported.get(name) or before.zones.get(name)
+        serial = known.serial if known else 0
+        digest = known.file_digest if known else ""
+        zones[name] = DeployedZone(item.zone, item.dynamic, serial, digest)
+    files = {
+        path: digest
+        for path, digest in before.files.items()
+        if path.partition("/")[0] in services and path.partition("/")[0] not in outcomes
+    }
+    for outcome in outcomes.values():
+        files.update(outcome.files)
+    return Deployed(commit, zones, files)
+
+
+def _raised(before: Deployed, after: Deployed) -> dict[str, tuple[int, int]]:
+    raised = {}
+    for name, zone in after.zones.items():
+        old = before.zones.get(name)
+        if old is None or old.serial != zone.serial or old.zone.digest != zone.zone.digest:
+            raised[name] = (old.serial if old else 0, zone.serial)
+    return raised

@@ -1,0 +1,79 @@
+"""Joins desired state into the site. Pure: the same state gives the same site and the same problems."""
+
+from typing import NamedTuple
+
+from reconciler.build import naming, networks, placing, reverse, zones
+from reconciler.build.naming import Scope
+from reconciler.checks import addresses, policies, records
+from reconciler.checks import names as name_checks
+from reconciler.checks import networks as network_checks
+from reconciler.checks import reverse as reverse_checks
+from reconciler.checks.joined import Resident, ReverseZones, ZoneRecords
+from reconciler.checks.report import Report
+from reconciler.site import Site
+from reconciler.state.model import State
+from reconciler.state.problem import Problem
+
+
+class Built(NamedTuple):
+    """The site, or None where an error stands among the problems; these are sorted by place."""
+
+    site: Site | None
+    problems: tuple[Problem, ...]
+
+
+def build(state: State) -> Built:
+    """Join networks, hosts and zone files into the site, and check all of it across files."""
+    report = Report()
+    network_checks.check(state, report)
+    nets = networks.networks(state, report)
+    residents = placing.residents(state, nets, report)
+    addresses.check(state, residents, report)
+    reverse_zones = reverse.reverse_zones(state, tuple(nets.by_name.values()), report)
+    reverse_checks.check(state, reverse_zones, report)
+    zone_names = _zone_names(state, nets, residents, reverse_zones)
+    policies.check(state, zone_names, report)
+    scope = Scope(state, nets, zone_names, state.site.zones)
+    hosts = naming.named(residents, scope, report)
+    data = ZoneRecords(zone_names)
+    ttls = zones.default_ttls(state, sorted(zone_names))
+    zones.add_files(state.zone_files, data, ttls)
+    zones.add_hosts(hosts, data)
+    for zone, record in list(reverse.pointers(hosts, nets.by_name, reverse_zones, data, ttls)):
+        data.add(zone, record)
+    models = reverse.domains(reverse_zones, tuple(nets.by_name.values()))
+    policies.check_nameservers(state, zones.add_nameservers(state, data, ttls, models), report)
+    told = name_checks.check(hosts, state.zone_files, report)
+    records.check(state, data, hosts, told, report)
+    if report.failed:
+        return Built(None, report.sorted())
+    zones.add_delegations(data)
+    reverse.classless_links(reverse_zones, data, ttls)
+    site = Site(
+        state.site.site,
+        state.site.dns,
+        nets.by_name,
+        tuple(item.host for item in hosts),
+        zones.site_zones(state, data, ttls),
+        state.site.keys,
+        state.bind_hatches,
+        state.dnsmasq_hatches,
+    )
+    return Built(site, report.sorted())
+
+
+def _zone_names(
+    state: State,
+    nets: networks.Networks,
+    residents: list[Resident],
+    reverse_zones: ReverseZones,
+) -> frozenset[str]:
+    """One zone per network domain, per file and per reverse zone; the site's domain if a host needs it."""
+    found = {network.domain for network in nets.by_name.values()}
+    found.update(file.zone for file in state.zone_files)
+    found.update(reverse_zones.zones)
+    if state.site.domain is not None and any(
+        resident.home is None and not naming.is_absolute(resident.entry.name) for resident in residents
+    ):
+        found.add(state.site.domain)
+    return frozenset(found)

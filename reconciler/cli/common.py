@@ -1,0 +1,71 @@
+"""What several commands share: the --config option, asking the daemon, coloured report lines."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from reconciler.config import DEFAULT_PATH, NodeConfig, load
+from reconciler.daemon.client import ask
+from reconciler.daemon.protocol import Request
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_COLOURS = (
+    (re.compile(r"^\s*(plan\s+)?\+ "), "green"),
+    (re.compile(r"^\s*(plan\s+)?- "), "red"),
+    (re.compile(r"^\s*(plan\s+)?~ "), "yellow"),
+    (re.compile(r"^(applied|unchanged)\b"), "green"),
+    (re.compile(r"^(refused|failed|guard|drift)\b"), "red"),
+    (re.compile(r"^(waiting|paused|standby)\b"), "yellow"),
+    (re.compile(r"^[\w./%-]+:\d+:\d+: warning:"), "yellow"),
+    (re.compile(r"^[\w./%-]+:\d+:\d+: "), "red"),
+)
+
+
+def config_option(function: F) -> F:
+    """Add `--config FILE`, given to the command as `config: Path`."""
+    option = click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT_PATH,
+        show_default=True,
+        envvar="RECONCILER_CONFIG",
+        help="The node's settings.",
+    )
+    return option(function)
+
+
+def json_option(function: F) -> F:
+    """Add `--json`, given to the command as `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")(function)
+
+
+def show(text: str) -> None:
+    """Print one report line, coloured on a terminal."""
+    for pattern, colour in _COLOURS:
+        if pattern.search(text):
+            click.secho(text, fg=colour)
+            return
+    click.echo(text)
+
+
+def ask_daemon(settings: NodeConfig, verb: str, arguments: Mapping[str, str] | None = None) -> int:
+    """Have the daemon do `verb` and show what it says; return its exit code."""
+    return ask(settings.control, request(verb, arguments), show)
+
+
+def request(verb: str, arguments: Mapping[str, str] | None = None) -> Request:
+    """A request that says who asks: behind sudo that is the person, not root."""
+    pairs = {key: (value,) for key, value in (arguments or {}).items()}
+    name = os.environ.get("SUDO_USER", "")
+    who = {"pushed-by": (name,)} if name else {"uid": (str(os.getuid()),)}
+    return Request(verb, {**pairs, **who})
+
+
+def settings_of(config: Path) -> NodeConfig:
+    """Read node.yaml."""
+    return load(config)

@@ -1,0 +1,68 @@
+"""`reconciler init`."""
+
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler import node_setup
+from reconciler.cli.common import config_option
+from reconciler.cli.next_steps import next_steps
+from reconciler.node_yaml import node_yaml
+from reconciler.config import load
+from reconciler.example import example_folder
+
+
+@click.command(epilog="Example: sudo reconciler init --root /srv/reconciler --example")
+@config_option
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/srv/reconciler"),
+    show_default=True,
+    help="Folder for the repository, the manifest and what the servers read. On a pair: on the replicated disk.",
+)
+@click.option("--node", help="This node's name.  [default: host name]")
+@click.option("--user", help="User that the daemon runs as.  [default: reconciler for root, else yourself]")
+@click.option("--bind/--no-bind", default=None, help="Manage BIND here.  [default: if it is installed]")
+@click.option("--dnsmasq/--no-dnsmasq", default=None, help="Manage dnsmasq here.  [default: if it is installed]")
+@click.option("--example", is_flag=True, help="Make the first commit from the example state.")
+def command(
+    config: Path,
+    root: Path,
+    node: str | None,
+    user: str | None,
+    bind: bool | None,
+    dnsmasq: bool | None,
+    example: bool,
+) -> None:
+    """Set this node up: node.yaml, a bare state repository with its hooks, folders, a TSIG key.
+
+    Running it again repairs what is missing and harms nothing; an existing node.yaml is kept as it is.
+    Nothing is written to the servers' own configuration: what to add there is told at the end.
+    """
+    who = node_setup.owner(user)
+    values = _values(root.absolute(), node or socket.gethostname().partition(".")[0], bind, dnsmasq)
+    for text in node_setup.write_config(config, node_yaml(values), who):
+        click.echo(text)
+    settings = load(config)
+    for text in node_setup.make_folders(settings, root.absolute(), who):
+        click.echo(text)
+    node_setup.become(who)
+    for text in node_setup.make_repository(settings, config):
+        click.echo(text)
+    if example:
+        for text in node_setup.first_commit(settings, example_folder(), who):
+            click.echo(text)
+    click.echo(next_steps(settings, config, who.name))
+
+
+def _values(root: Path, node: str, bind: bool | None, dnsmasq: bool | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"node": node, "repo": root / "state.git", "state": root / "state"}
+    if bind or (bind is None and shutil.which("named")):
+        values["bind"] = {"directory": root / "bind"}
+    if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
+        values["dnsmasq"] = {"directory": root / "dnsmasq"}
+    return values

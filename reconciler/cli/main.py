@@ -1,0 +1,88 @@
+"""The `reconciler` command. Commands live in files of their own and are imported when they are called."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from reconciler import __version__
+from reconciler.errors import ReconcilerError
+
+_COMMANDS = {
+    "check": "Check a state repository's working copy.",
+    "plan": "Show what a commit or working copy would change.",
+    "render": "Write the files that a state renders to, to look at.",
+    "apply": "Make one pass now.",
+    "run": "Run the daemon.",
+    "status": "Show what this node serves and what is wrong.",
+    "log": "Show the history of applies.",
+    "pause": "Apply nothing until `resume`.",
+    "resume": "End a pause.",
+    "rollback": "Bring the state of an older commit back.",
+    "init": "Set this node up: repository, hooks, node.yaml.",
+    "schema": "Print the JSON Schema of site.yaml or hosts files.",
+    "demo": "Show the main job on loopback, with real servers.",
+    "hook": "",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's file only when it is used: `--help` and small commands start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, text in _COMMANDS.items() if text]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, text in _COMMANDS.items() if text])
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: reconciler check ~/network && git push",
+)
+@click.version_option(__version__, prog_name="reconciler")
+def cli() -> None:
+    """GitOps for DNS and DHCP: `git push` changes the network, `git log` is its history.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    """
+
+
+def main() -> None:
+    """Entry point: errors become one sentence on standard error, never a traceback."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        code = 130
+    except ReconcilerError as error:
+        click.echo(f"reconciler: {error}", err=True)
+        code = 1
+    except BrokenPipeError:
+        # The reader went away (`reconciler log | head`); leave nothing for the interpreter to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        click.echo(f"reconciler: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

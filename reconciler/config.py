@@ -1,0 +1,120 @@
+"""The node's own settings: /etc/reconciler/node.yaml, written by `reconciler init`, owned by root.
+
+They say where things are on this machine. What is to be served stands in the state repository, never here.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError
+
+from reconciler.errors import ConfigError
+from reconciler.state.schema import Strict
+from reconciler.state.types import Flag, Identifier, Integer, Seconds
+
+DEFAULT_PATH = Path("/etc/reconciler/node.yaml")
+
+
+
+def _absolute(value: object) -> Path:
+    path = Path(str(value))
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{value!r} is not an absolute path")
+    return path
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
+Port = Annotated[Integer, Field(ge=1, le=65535)]
+
+
+class BindSettings(Strict):
+    """Where BIND is on this node."""
+
+    directory: AbsolutePath
+    """Folder for what we write: `named.conf.reconciler`, `keys.conf`, `zones/`. named needs to write in `zones/`."""
+    named_conf: AbsolutePath = Path("/etc/bind/named.conf")
+    """The main configuration; it includes DIRECTORY/named.conf.reconciler."""
+    address: str = "127.0.0.1"
+    """Address where named answers."""
+    port: Port = 53
+    """Port where named answers."""
+    rndc_address: str = "127.0.0.1"
+    """Address of named's control channel."""
+    rndc_port: Port = 953
+    """Port of named's control channel."""
+    rndc_key: AbsolutePath = Path("/etc/bind/rndc.key")
+    """Key file for rndc."""
+    allow: tuple[str, ...] = ()
+    """Statements that bind.d/*.conf may use beyond the built-in list."""
+
+
+class DnsmasqSettings(Strict):
+    """Where dnsmasq is on this node."""
+
+    directory: AbsolutePath
+    """Folder for what we write: `dnsmasq.conf`, `hosts.d/`, `reservations.d/`."""
+    address: str = "127.0.0.1"
+    """Address where dnsmasq answers clients, for verification."""
+    port: Port = 53
+    """Port where dnsmasq answers clients."""
+    unit: Identifier = "dnsmasq"
+    """Name under which the restart helper knows it."""
+    lease_file: AbsolutePath = Path("/var/lib/misc/dnsmasq.leases")
+    """Its lease file."""
+    listen: tuple[IPv4Address | IPv6Address, ...] = ()
+    """Addresses to bind to; all addresses of the networks' interfaces when left out."""
+    dhcp: Flag = True
+    """`no`: answer DNS only, leave DHCP and router advertisements out (dnsmasq without CAP_NET_ADMIN)."""
+    allow: tuple[str, ...] = ()
+    """Directives that dnsmasq.d/*.conf may use beyond the built-in list."""
+
+
+class NodeConfig(Strict):
+    """node.yaml."""
+
+    node: Identifier
+    """This node's name, as in site.yaml."""
+    repo: AbsolutePath
+    """The bare state repository."""
+    branch: Identifier = "main"
+    """The branch that is deployed."""
+    state: AbsolutePath
+    """Folder for the manifest: what is deployed. On a pair it lies on the replicated disk."""
+    secrets: AbsolutePath = Path("/etc/reconciler/secrets")
+    """Folder of files that `secret: NAME` refers to."""
+    role: Literal["always"] = "always"
+    """Who says whether this node is primary."""
+    control: AbsolutePath = Path("/run/reconciler/control.sock")
+    """Socket for hooks and commands."""
+    helper: AbsolutePath = Path("/run/reconciler-helper.sock")
+    """Socket of the root helper that restarts and signals units."""
+    resync: Seconds = 300
+    """A full pass at least this often, whatever events came."""
+    log: Literal["plain", "json"] = "plain"
+    """Form of the log on standard error."""
+    bind: BindSettings | None = None
+    """BIND on this node; leave out where there is none."""
+    dnsmasq: DnsmasqSettings | None = None
+    """dnsmasq on this node; leave out where there is none."""
+
+
+def load(path: Path) -> NodeConfig:
+    """Read node.yaml. Raises ConfigError with every mistake found."""
+    try:
+        data = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}; `reconciler init` writes one, `--config` names another"
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    try:
+        return NodeConfig.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        ]
+        raise ConfigError("\n".join(lines)) from None

@@ -1,0 +1,304 @@
+"""One pass: from whatever is the head of the branch now to servers that serve it, and a record of it.
+
+A pass reads everything anew; what woke it matters only for the record. It never raises for what can go wrong on
+the way: the report says how it ended and whether another try makes sense.
+"""
+
+import contextlib
+import logging
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from reconciler import report
+from reconciler.audit.entry import Entry
+from reconciler.daemon import record
+from reconciler.daemon.node import Node
+from reconciler.daemon.pushes import Push
+from reconciler.deployed import Deployed
+from reconciler.errors import NotPrimary, ReconcilerError, Temporary
+from reconciler.evaluate import Evaluation
+from reconciler.git.maintain import maintain
+from reconciler.role.base import Role
+from reconciler.services.base import Drift, Say
+
+log = logging.getLogger(__name__)
+
+
+class Result(StrEnum):
+    """How a pass ended."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    HELD = "held"
+    FAILED = "failed"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    STANDBY = "standby"
+    EMPTY = "empty"
+
+    @property
+    def good(self) -> bool:
+        """The servers serve the head of the branch."""
+        return self in (Result.APPLIED, Result.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Why a pass is made. thorough: look for drift too. allow: the operator lets guarded changes through."""
+
+    trigger: str
+    thorough: bool = False
+    allow: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """How a pass ended; `lines` are for a person. superseded: commits that this one made obsolete."""
+
+    result: Result
+    commit: str | None
+    lines: tuple[str, ...]
+    finished: float
+    drift: tuple[Drift, ...] | None = None
+    superseded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class Passes:
+    """Makes passes over one node. Not for use by two threads at once."""
+
+    node: Node
+    paused: str = ""
+    _recovered: bool = False
+    _drift: tuple[Drift, ...] = ()
+    _given_up: dict[str, PassReport] = field(default_factory=dict)
+    _waiting: tuple[str, str] = ("", "")
+
+    def evaluate(self, commit: str) -> Evaluation:
+        """Evaluate a commit of the repository against what is deployed."""
+        tree = {} if self.node.evaluator.known(commit) else self.node.repo.tree(commit)
+        return self.node.evaluator.evaluate(commit, tree, self.node.store.load())
+
+    def make(self, wake: Wake, say: Say) -> PassReport:
+        """Make one pass."""
+        commit: str | None = None
+        try:
+            role = self.node.role.read()
+            if role.role is not Role.PRIMARY:
+                return self._end(Result.STANDBY, None, [report.line("standby", "; ".join(role.reasons))])
+            commit = self.node.repo.head(self.node.config.branch)
+            if commit is None:
+                text = f"branch {self.node.config.branch} has no commit yet; push one"
+                return self._end(Result.EMPTY, None, [report.line("empty", text)])
+            return self._towards(commit, wake, say)
+        except NotPrimary as error:
+            return self._end(Result.STANDBY, commit, [report.line("standby", str(error))])
+        except Temporary as error:
+            return self._end(Result.WAITING, commit, [report.line("waiting", str(error))])
+        except (ReconcilerError, OSError) as error:
+            return self._end(Result.FAILED, commit, [report.line("failed", str(error))])
+
+    def _towards(self, commit: str, wake: Wake, say: Say) -> PassReport:
+        if self.paused:
+            text = f"paused {self.paused}: nothing is applied until `reconciler resume`"
+            return self._end(Result.PAUSED, commit, [report.line("paused", text)])
+        given_up = self._given_up.get(commit)
+        if given_up is not None and not wake.allow and wake.trigger != "operator":
+            return given_up
+        self._given_up.clear()
+        self._recover(say)
+        deployed = self.node.store.load()
+        found = self._look_for_drift(commit, deployed) if wake.thorough else None
+        evaluation = self.evaluate(commit)
+        push = self.node.pushes.find(commit)
+        refusal = self._refusal(evaluation, deployed, wake, push)
+        if refusal is not None:
+            return self._record_failure(refusal, evaluation, wake, push)
+        heal = any(not drift.healed for drift in found or ()) and self._heals(evaluation, found or ())
+        assert evaluation.plan is not None
+        if evaluation.plan.empty and deployed.commit == commit and not deployed.pending and not heal:
+            return self._unchanged(commit, evaluation, found, wake)
+        return self._apply(evaluation, deployed, wake, push, say)
+
+    def _recover(self, say: Say) -> None:
+        """Once, before the first effect: leave nothing half done by an earlier run of this program."""
+        if not self._recovered:
+            deployed = self.node.store.load()
+            for service in self.node.services:
+                service.recover(deployed, self.node.effects, say)
+            self._recovered = True
+
+    def _look_for_drift(self, commit: str, deployed: Deployed) -> tuple[Drift, ...]:
+        if deployed.commit is None or deployed.pending:
+            return ()
+        evaluation = self.evaluate(deployed.commit if self._readable(deployed.commit) else commit)
+        if evaluation.site is None:
+            return ()
+        site, effects = evaluation.site, self.node.effects
+        return tuple(d for service in self.node.services for d in service.drift(site, deployed, effects))
+
+    def _readable(self, commit: str) -> bool:
+        return self.node.evaluator.known(commit) or self.node.repo.contains(commit)
+
+    def _heals(self, evaluation: Evaluation, found: tuple[Drift, ...]) -> bool:
+        assert evaluation.site is not None
+        zones = evaluation.site.zones
+        return any(drift.place in zones and zones[drift.place].drift == "heal" for drift in found)
+
+    def _refusal(self, evaluation: Evaluation, deployed: Deployed, wake: Wake, push: Push | None) -> PassReport | None:
+        if not evaluation.valid:
+            return self._end(Result.REFUSED, evaluation.commit, report.check(evaluation))
+        if wake.allow or (push is not None and report.ALLOW in push.options):
+            return None
+        reasons = list(evaluation.guard_reasons)
+        if deployed.commit and deployed.commit != evaluation.commit and not self._forward(deployed.commit, evaluation):
+            reasons.append(
+                f"{evaluation.commit[:12]} does not build on {deployed.commit[:12]}, which is deployed: "
+                "history was rewritten or an old copy came back"
+            )
+        if not reasons:
+            return None
+        lines = report.guarded(reasons, how="reconciler apply --allow-mass-change")
+        return self._end(Result.HELD, evaluation.commit, lines)
+
+    def _forward(self, deployed: str, evaluation: Evaluation) -> bool:
+        return self.node.repo.contains(deployed) and self.node.repo.is_ancestor(deployed, evaluation.commit)
+
+    def _unchanged(
+        self, commit: str, evaluation: Evaluation, found: tuple[Drift, ...] | None, wake: Wake
+    ) -> PassReport:
+        lines = [report.line("unchanged", f"{commit[:12]} is what is served")]
+        if found is not None:
+            lines += record.drift_lines(found)
+            if found and found != self._drift:
+                node = self.node.config.node
+                self._audit(record.drift_entry(trigger=wake.trigger, node=node, commit=commit, found=found))
+            self._drift = found
+        if wake.trigger == "resync":
+            maintain(self.node.config.repo, self.node.effects)
+        return self._end(Result.UNCHANGED, commit, lines, found, warnings=_warnings(evaluation))
+
+    def _apply(self, evaluation: Evaluation, deployed: Deployed, wake: Wake, push: Push | None, say: Say) -> PassReport:
+        assert evaluation.site is not None
+        started = time.monotonic()
+        commit = evaluation.commit
+        try:
+            applied = self.node.applier.apply(evaluation.site, commit, say)
+        except NotPrimary:
+            raise
+        except Temporary as error:
+            self._record_waiting(str(error), commit, wake, push)
+            raise
+        except (ReconcilerError, OSError) as error:
+            failure = self._end(Result.FAILED, commit, record.failed_lines(str(error)))
+            return self._record_failure(failure, evaluation, wake, push)
+        duration = time.monotonic() - started
+        superseded = self._superseded(deployed, commit)
+        entry = record.applied_entry(
+            trigger=_trigger(wake, push),
+            node=self.node.config.node,
+            evaluation=evaluation,
+            recorded=deployed if self.node.audit.tip() else Deployed(),
+            applied=applied,
+            pushed_by=record.pushed_by(push, wake.by),
+            duration=duration,
+            superseded=superseded,
+        )
+        audit = self._audit(entry)
+        servers = [service.name for service in self.node.services]
+        lines = record.applied_lines(self.node.config.node, servers, applied, duration)
+        if audit:
+            lines.append(report.line("audit", f"{audit[:9]} (git log audit)"))
+        self.node.pushes.forget([commit, *superseded], self.node.effects)
+        drift = tuple(item for item in applied.drift if not item.healed)
+        self._drift = drift
+        warnings = _warnings(evaluation)
+        return self._end(Result.APPLIED, commit, lines, drift, superseded, warnings)
+
+    def _superseded(self, deployed: Deployed, commit: str) -> tuple[str, ...]:
+        if not deployed.commit or deployed.commit == commit:
+            return ()
+        return tuple(other for other in self.node.repo.between(deployed.commit, commit) if other != commit)
+
+    def _record_failure(self, failure: PassReport, evaluation: Evaluation, wake: Wake, push: Push | None) -> PassReport:
+        """Record a refusal or failure once; the same commit is not tried again until something changes."""
+        self._audit(self._failure_entry(failure.result, "\n".join(failure.lines), evaluation.commit, wake, push))
+        self._given_up[evaluation.commit] = failure
+        return failure
+
+    def _record_waiting(self, text: str, commit: str, wake: Wake, push: Push | None) -> None:
+        """Record the first of a row of tries that failed in the same way; a server may be away for a night."""
+        if self._waiting != (commit, text):
+            self._waiting = (commit, text)
+            self._audit(self._failure_entry(Result.WAITING, text, commit, wake, push))
+
+    def _failure_entry(self, result: Result, text: str, commit: str, wake: Wake, push: Push | None) -> Entry:
+        return record.failure_entry(
+            trigger=_trigger(wake, push),
+            node=self.node.config.node,
+            commit=commit,
+            pushed_by=record.pushed_by(push, wake.by),
+            result=result.value,
+            text=text,
+        )
+
+    def _audit(self, entry: Entry) -> str:
+        """Record; what is served stays valid when that fails, so a failure here only shows in log and report."""
+        try:
+            return self.node.audit.record(entry)
+        except NotPrimary:
+            raise
+        except (ReconcilerError, OSError) as error:
+            log.error("the audit could not be written: %s", error)
+            return ""
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """Drift that stands, as last found."""
+        return self._drift
+
+    def pause(self, text: str) -> None:
+        """Pause with `text` (by whom, since when, why), or end the pause with "". A restart keeps it."""
+        self.paused = text
+        if text:
+            self.node.effects.replace(self._pause_note, text.encode() + b"\n")
+        else:
+            self.node.effects.unlink(self._pause_note)
+
+    @property
+    def _pause_note(self) -> Path:
+        return self.node.config.state / "paused"
+
+    def read_pause(self) -> None:
+        """Take over a pause from before a restart."""
+        with contextlib.suppress(FileNotFoundError):
+            self.paused = self._pause_note.read_text(encoding="utf-8", errors="replace").strip()
+
+    def forget_failures(self) -> None:
+        """After new settings: what failed may go well now."""
+        self._given_up.clear()
+
+    def _end(
+        self,
+        result: Result,
+        commit: str | None,
+        lines: list[str],
+        drift: tuple[Drift, ...] | None = None,
+        superseded: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> PassReport:
+        return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings)
+
+
+def _trigger(wake: Wake, push: Push | None) -> str:
+    """A pushed commit is often seen by the watcher, or by a start, before the push's own hook tells of it."""
+    return "push" if push is not None and wake.trigger in ("commit", "start", "retry") else wake.trigger
+
+
+def _warnings(evaluation: Evaluation) -> tuple[str, ...]:
+    return tuple(str(problem) for problem in evaluation.problems)

@@ -1,0 +1,104 @@
+"""A push from the server's side: judge, check, plan and refuse before it is stored; tell the outcome after."""
+
+import pwd
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from reconciler import report
+from reconciler.daemon.hook_request import HookRequest
+from reconciler.daemon.node import Node
+from reconciler.daemon.pushes import Push
+from reconciler.dns.serials import next_serial
+from reconciler.errors import ReconcilerError
+from reconciler.evaluate import Evaluation
+from reconciler.git.receive import Action, judge
+from reconciler.git.repo import Quarantine, StateRepo
+
+Show = Callable[[str], None]
+
+
+def pusher(request: HookRequest) -> str:
+    """Who pushes: the ssh key's name, else the local user."""
+    if request.pushed_by:
+        return request.pushed_by
+    try:
+        return pwd.getpwuid(request.uid).pw_name if request.uid is not None else "unknown"
+    except KeyError:
+        return f"uid {request.uid}"
+
+
+def pre_receive(node: Node, request: HookRequest, show: Show) -> int:
+    """Decide on a push; 0 lets it in. Its objects are still in quarantine (githooks(5), git-receive-pack(1))."""
+    repo = node.repo.quarantined(Quarantine.parse(request.environment, node.config.repo))
+    branch = node.config.branch
+    code = 0
+    for verdict in judge(request.updates, branch, repo.is_ancestor):
+        if verdict.action is Action.REFUSE:
+            show(report.line("refused", verdict.reason))
+            code = 1
+        elif verdict.action in (Action.APPLY, Action.CHECK):
+            evaluation = _evaluate(node, repo, verdict.update.new)
+            accepted = _tell(node, evaluation, request, show)
+            if verdict.action is Action.CHECK:
+                show(report.line("stored", f"{verdict.update.ref} is not the deployed branch, so it is not applied"))
+            elif not accepted:
+                code = 1
+    if code == 0:
+        _remember(node, request)
+    return code
+
+
+def _evaluate(node: Node, repo: StateRepo, commit: str) -> Evaluation:
+    tree = {} if node.evaluator.known(commit) else repo.tree(commit)
+    return node.evaluator.evaluate(commit, tree, node.store.load())
+
+
+def _tell(node: Node, evaluation: Evaluation, request: HookRequest, show: Show) -> bool:
+    for text in report.check(evaluation):
+        show(text)
+    if not evaluation.valid:
+        show(report.line("refused", "nothing was stored; mend it, commit, push again"))
+        return False
+    assert evaluation.plan is not None
+    for text in report.plan(evaluation.plan, serials(node, evaluation)):
+        show(text)
+    if evaluation.guard_reasons:
+        if report.ALLOW in request.options:
+            show(report.line("guard", f"let through by push option {report.ALLOW}"))
+        else:
+            how = f"git push -o {report.ALLOW}"
+            for text in report.guarded(evaluation.guard_reasons, how=how):
+                show(text)
+            show(report.line("refused", "nothing was stored"))
+            return False
+    return True
+
+
+def serials(node: Node, evaluation: Evaluation) -> dict[str, int]:
+    """Serials that the plan's zones are expected to get; none where no server keeps serials."""
+    if evaluation.site is None or evaluation.plan is None or evaluation.site.dns.authoritative == "none":
+        return {}
+    deployed = node.store.load().zones
+    return {
+        zone.name: next_serial(
+            evaluation.site.zones[zone.name].serial,
+            [deployed[zone.name].serial] if zone.name in deployed else [],
+            datetime.now(UTC),
+        )
+        for zone in evaluation.plan.zones
+        if zone.name in evaluation.site.zones
+    }
+
+
+def _remember(node: Node, request: HookRequest) -> None:
+    """Durably, before git is told yes: name and options must outlive a restart."""
+    push = Push(pusher(request), request.options)
+    for update in request.updates:
+        if update.ref == f"refs/heads/{node.config.branch}":
+            node.pushes.remember(update.new, push, node.effects)
+
+
+def failed(error: ReconcilerError, show: Show) -> int:
+    """A push that could not even be judged is refused: nothing is stored unchecked."""
+    show(report.line("refused", f"the push could not be checked: {error}"))
+    return 1

@@ -1,0 +1,53 @@
+"""What is known of commits that came by a push: who pushed, with which options.
+
+Written before the push is accepted, so that a restart between push and apply forgets neither the pusher's name nor
+a word that let the change through.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reconciler.effects import Effects
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """How a commit came: the pusher's name (of the ssh key, or of the local user) and push options."""
+
+    pushed_by: str
+    options: tuple[str, ...] = ()
+
+
+class Pushes:
+    """A folder with one small file for each commit that was pushed and not yet applied."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def remember(self, commit: str, push: Push, effects: Effects) -> None:
+        """Note durably how `commit` came."""
+        effects.make_folder(self._folder)
+        effects.replace(self._path(commit), json.dumps(asdict(push)).encode())
+
+    def find(self, commit: str) -> Push | None:
+        """How `commit` came, or None where it is not known (a fetch, an update-ref)."""
+        try:
+            document = json.loads(self._path(commit).read_bytes())
+            return Push(str(document["pushed_by"]), tuple(map(str, document["options"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def forget(self, commits: list[str], effects: Effects) -> None:
+        """Remove what is no longer needed."""
+        for commit in commits:
+            if self._path(commit).exists():
+                effects.unlink(self._path(commit))
+
+    def _path(self, commit: str) -> Path:
+        if not _COMMIT.fullmatch(commit):
+            raise ValueError(f"{commit!r} is not a commit id")
+        return self._folder / f"{commit}.json"

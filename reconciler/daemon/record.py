@@ -1,0 +1,127 @@
+"""What a pass leaves on record: entries for the audit, and lines for a person. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler import report
+from reconciler.apply import Applied
+from reconciler.audit.entry import Entry
+from reconciler.audit.tree import file_changes, zone_changes
+from reconciler.daemon.pushes import Push
+from reconciler.deployed import Deployed
+from reconciler.evaluate import Evaluation
+from reconciler.services.base import Drift
+
+_DRIFT_SHOWN = 20
+
+
+def applied_lines(node: str, servers: Sequence[str], applied: Applied, duration: float) -> list[str]:
+    """`applied on lsvm2 in 0.21 s, verified against …`, serials, actions, drift."""
+    verified = f", verified against {' and '.join(servers)}" if servers else ""
+    lines = [report.line("applied", f"on {node} in {report.seconds(duration)}{verified}")]
+    for zone, (_, serial) in applied.changed.items():
+        if serial:
+            lines.append(report.line("serial", f"{zone:<40} {serial}"))
+    lines += [report.line("did", action) for action in applied.actions]
+    return lines + drift_lines(applied.drift)
+
+
+def drift_lines(found: Sequence[Drift]) -> list[str]:
+    """What others changed, one record a line."""
+    lines = []
+    for drift in found[:_DRIFT_SHOWN]:
+        word = "healed" if drift.healed else "drift"
+        lines.append(report.line(word, f"{drift.place} {drift.change} {drift.text}"))
+    if len(found) > _DRIFT_SHOWN:
+        lines.append(report.line("", f"… and {len(found) - _DRIFT_SHOWN} more"))
+    return lines
+
+
+def failed_lines(text: str) -> list[str]:
+    """An apply that failed: the server's words, and what is served now."""
+    lines = text.splitlines() or [text]
+    first, *rest = lines
+    return [report.line("failed", first), *(report.line("", line) for line in rest)]
+
+
+def applied_entry(
+    *,
+    trigger: str,
+    node: str,
+    evaluation: Evaluation,
+    recorded: Deployed,
+    applied: Applied,
+    pushed_by: str,
+    duration: float,
+    superseded: Iterable[str],
+) -> Entry:
+    """The audit's entry of an apply that went well. recorded: what the audit has of what is deployed."""
+    added, changed, deleted = evaluation.plan.counts if evaluation.plan else (0, 0, 0)
+    note = f"applied on {node}, {_serials(applied.changed)}" if applied.changed else f"applied on {node}, no change"
+    return Entry(
+        subject=f"Apply {evaluation.commit[:12]}: +{added} ~{changed} -{deleted} records",
+        trailers=_trailers(
+            trigger,
+            evaluation.commit,
+            node,
+            pushed_by,
+            result="applied",
+            zones=_serials(applied.changed),
+            duration=report.seconds(duration),
+            drift=applied.drift,
+        ),
+        files={
+            **zone_changes(recorded.zones, applied.deployed.zones),
+            **file_changes(recorded.files, evaluation.files),
+        },
+        notes={
+            evaluation.commit: note,
+            **dict.fromkeys(superseded, f"superseded by {evaluation.commit[:12]}, {note}"),
+        },
+    )
+
+
+def failure_entry(*, trigger: str, node: str, commit: str, pushed_by: str, result: str, text: str) -> Entry:
+    """The audit's entry of an apply that did not happen or did not hold."""
+    return Entry(
+        subject=f"Not applied {commit[:12]}: {text.splitlines()[0] if text else result}",
+        body=text,
+        trailers=_trailers(trigger, commit, node, pushed_by, result=result),
+        files={},
+        notes={commit: f"{result} on {node}: {text}"},
+    )
+
+
+def drift_entry(*, trigger: str, node: str, commit: str, found: Sequence[Drift]) -> Entry:
+    """The audit's entry of changes that somebody made behind the repository's back."""
+    return Entry(
+        subject=f"Drift: {report.plural(len(found), 'difference')} on {node}",
+        body="\n".join(drift_lines(found)),
+        trailers=_trailers(trigger, commit, node, "", result="drift", drift=found),
+        files={},
+        notes={},
+    )
+
+
+def pushed_by(push: Push | None, by: str) -> str:
+    """Who stands behind an apply."""
+    return push.pushed_by if push else by
+
+
+def _trailers(
+    trigger: str,
+    commit: str,
+    node: str,
+    who: str,
+    *,
+    result: str,
+    zones: str = "",
+    duration: str = "",
+    drift: Sequence[Drift] = (),
+) -> tuple[tuple[str, str], ...]:
+    trailers = [("Trigger", trigger), ("State", commit), ("Node", node), ("Pushed-by", who), ("Result", result)]
+    trailers += [("Zones", zones), ("Duration", duration), ("Drift", str(len(drift)) if drift else "")]
+    return tuple((key, value) for key, value in trailers if value)
+
+
+def _serials(changed: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{zone} {serial}" if serial else zone for zone, (_, serial) in changed.items())

@@ -1,0 +1,44 @@
+"""Going back to an older state without a clone at hand: its content becomes a new commit on top of the branch.
+
+History stays one line that only grows, so whoever pushes next builds on the rollback and sees it in the log.
+"""
+
+import re
+
+from reconciler import report
+from reconciler.daemon.node import Node
+from reconciler.daemon.pushes import Push
+from reconciler.errors import BadRepository, Refused
+from reconciler.git.command import git
+
+
+def commit_older_state(node: Node, older: str, by: str) -> str:
+    """Make the new commit and move the branch to it; return its id. Raises Refused."""
+    repo, branch = node.repo, node.config.branch
+    head = repo.head(branch)
+    if head is None:
+        raise Refused(f"branch {branch} has no commit yet, so there is nothing to go back to")
+    commit = repo.resolve(older)
+    if not repo.is_ancestor(commit, head):
+        raise Refused(f"{commit[:12]} is not in the history of {branch}")
+    evaluation = node.evaluator.evaluate(commit, repo.tree(commit), node.store.load())
+    if not evaluation.valid:
+        raise Refused("\n".join([*report.check(evaluation), f"{commit[:12]} cannot be applied any more"]))
+    message = f"Roll back to {commit[:12]}\n\nBrings back the state of {commit}, asked for by {by}.\n"
+    new = _git(node, *_identity(by, node.config.node), "commit-tree", f"{commit}^{{tree}}", "-p", head, "-m", message)
+    node.pushes.remember(new, Push(by), node.effects)
+    _git(node, "update-ref", "-m", "rollback", f"refs/heads/{branch}", new, head)
+    return new
+
+
+def _git(node: Node, *arguments: str) -> str:
+    result = node.effects.run(git(node.config.repo, *arguments))
+    if result.code:
+        raise BadRepository(f"{node.config.repo}: the rollback was not committed: {result.text}")
+    return result.stdout.strip()
+
+
+def _identity(by: str, node: str) -> tuple[str, ...]:
+    """git's options for whom a commit made here is by."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "", by) or "reconciler"
+    return ("-c", f"user.name={name}", "-c", f"user.email={name}@{node}")

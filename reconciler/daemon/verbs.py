@@ -1,0 +1,135 @@
+"""What the control socket understands. Each verb runs in the thread of its connection; effects go to the loop."""
+
+import json
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TypeVar
+
+from reconciler import report
+from reconciler.daemon import push, rollback, status
+from reconciler.daemon.control import Answer
+from reconciler.daemon.hook_request import interpret
+from reconciler.daemon.loop import Listener, Loop
+from reconciler.daemon.node import Node
+from reconciler.daemon.passes import PassReport, Wake
+from reconciler.daemon.protocol import Request
+from reconciler.errors import ReconcilerError, Temporary
+
+T = TypeVar("T")
+Show = Callable[[str], None]
+
+PATIENCE = 120.0
+"""Seconds that a push or command waits for its outcome; the work goes on after that."""
+
+
+class Verbs:
+    """The verbs of one daemon."""
+
+    def __init__(self, node: Node, loop: Loop) -> None:
+        self._node = node
+        self._loop = loop
+
+    def table(self) -> dict[str, Answer]:
+        """Verb to what answers it."""
+        return {
+            "pre-receive": self.pre_receive,
+            "post-receive": self.post_receive,
+            "status": self.status,
+            "apply": self.apply,
+            "pause": self.pause,
+            "resume": self.resume,
+            "rollback": self.rollback,
+        }
+
+    def pre_receive(self, request: Request, show: Show) -> int:
+        """Check and plan a push."""
+
+        def work() -> int:
+            try:
+                return push.pre_receive(self._node, interpret(request), show)
+            except ReconcilerError as error:
+                return push.failed(error, show)
+
+        return self._in_loop(work)
+
+    def post_receive(self, request: Request, show: Show) -> int:
+        """Wait for what was pushed to be applied, and tell."""
+        ref = f"refs/heads/{self._node.config.branch}"
+        hook = interpret(request)
+        for update in hook.updates:
+            if update.ref == ref:
+                listener = self._loop.listen(update.new)
+                self._loop.wake(Wake("push", by=push.pusher(hook)))
+                return self._await(listener, show)
+        return 0
+
+    def status(self, request: Request, show: Show) -> int:
+        """The status as JSON; exit code 1 when something needs a person. Never waits for the loop."""
+        document = status.document(self._node, self._loop)
+        show(json.dumps(document))
+        return 0 if document["healthy"] else 1
+
+    def apply(self, request: Request, show: Show) -> int:
+        """Make a thorough pass now."""
+        listener = self._loop.listen(None)
+        allow = request.one("allow") == "yes"
+        self._loop.wake(Wake("operator", thorough=True, allow=allow, by=push.pusher(interpret(request))))
+        return self._await(listener, show)
+
+    def pause(self, request: Request, show: Show) -> int:
+        """Apply nothing until `resume`."""
+        reason = request.one("reason")
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime())
+        text = f"by {push.pusher(interpret(request))} since {since}" + (f" ({reason})" if reason else "")
+        self._in_loop(lambda: self._loop.passes.pause(text))
+        show(report.line("paused", f"{text}; pushes are checked and stored, and applied at `reconciler resume`"))
+        return 0
+
+    def resume(self, request: Request, show: Show) -> int:
+        """End a pause, and make a pass."""
+        self._in_loop(lambda: self._loop.passes.pause(""))
+        return self.apply(request, show)
+
+    def rollback(self, request: Request, show: Show) -> int:
+        """Put the state of an older commit on top of the branch, and apply that."""
+        by = push.pusher(interpret(request))
+        commit = self._in_loop(lambda: rollback.commit_older_state(self._node, request.one("commit"), by))
+        show(report.line("commit", f"{commit[:12]} brings back the state of {request.one('commit')}"))
+        listener = self._loop.listen(commit)
+        self._loop.wake(Wake("rollback", allow=request.one("allow") == "yes", by=by))
+        return self._await(listener, show)
+
+    def _in_loop(self, work: Callable[[], T]) -> T:
+        """Have the loop's thread do `work`; return or raise what it does."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._loop.submit(job)
+        try:
+            return future.result(timeout=PATIENCE)
+        except FutureTimeout:
+            raise Temporary("the daemon is busy with something long; `reconciler status` tells what") from None
+
+    def _await(self, listener: Listener, show: Show) -> int:
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while True:
+                item = listener.queue.get(timeout=max(deadline - time.monotonic(), 0.01))
+                if isinstance(item, PassReport):
+                    for text in item.lines:
+                        show(text)
+                    return 0 if item.result.good else 1
+                show(item)
+        except queue.Empty:
+            show(report.line("waiting", "still at work; `reconciler status` tells when it is done"))
+            return 1
+        finally:
+            self._loop.dismiss(listener)

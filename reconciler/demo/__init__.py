@@ -1,0 +1,1 @@
+"""Real servers on loopback, with unprivileged ports and their own folders, for the demo and for tests."""

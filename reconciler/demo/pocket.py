@@ -1,0 +1,136 @@
+"""A whole node in one folder: repository, daemon, real named and dnsmasq, on loopback and free ports.
+
+For the demo, the tests and the measurements. Nothing outside the folder is read or written, and only processes
+that were started here are stopped.
+"""
+
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from reconciler.node_yaml import node_yaml
+from reconciler.daemon.client import ask
+from reconciler.daemon.protocol import Request
+from reconciler.demo.dnsmasq import DnsmasqServer
+from reconciler.demo.helper import Helper
+from reconciler.demo.named import NamedServer
+from reconciler.errors import ReconcilerError, Temporary
+
+_PATIENCE = 30.0
+_POLL = 0.02
+
+
+class PocketSite:
+    """Makes and runs the node.
+
+    bind, dnsmasq: which servers it has. resync: seconds between passes that no event asked for. named_user: account
+    that named changes to (root only).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bind: bool = True,
+        dnsmasq: bool = True,
+        resync: int = 3600,
+        named_user: str | None = None,
+    ) -> None:
+        self.folder = folder
+        self.config = folder / "node.yaml"
+        self.root = folder / "node"
+        self.repo = self.root / "state.git"
+        self.log = folder / "daemon.log"
+        self.control = folder / "control.sock"
+        self.named = NamedServer(folder / "named", user=named_user) if bind else None
+        self.dnsmasq = DnsmasqServer(folder / "dnsmasq") if dnsmasq else None
+        self.helper = Helper(folder / "helper.sock", {"dnsmasq": self.dnsmasq} if self.dnsmasq else {})
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self.config.write_text(node_yaml(self._settings(resync)))
+
+    @property
+    def pid(self) -> int | None:
+        """The daemon's process id while it runs."""
+        return self._daemon.pid if self._daemon and self._daemon.poll() is None else None
+
+    def command(self, *arguments: str) -> list[str]:
+        """A reconciler command for this node."""
+        return [str(Path(sys.executable).parent / "reconciler"), *arguments, "--config", str(self.config)]
+
+    def init_command(self, *options: str) -> list[str]:
+        """The command that sets the node up; run it before `start`."""
+        return self.command("init", "--root", str(self.root), *options)
+
+    def start(self) -> None:
+        """Start servers and daemon; return when the first pass has ended."""
+        self.helper.start()
+        if self.named:
+            self.named.start()
+        self.start_daemon()
+
+    def start_daemon(self) -> None:
+        """Start the daemon alone, and wait for its first pass."""
+        with self.log.open("ab") as log:
+            self._daemon = subprocess.Popen(
+                self.command("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and self.pid is not None:
+            if self._has_made_a_pass():
+                return
+            time.sleep(_POLL)
+        tail = self.log.read_text(errors="replace").splitlines()[-8:]
+        raise ReconcilerError("the daemon did not start; the end of its log:\n" + "\n".join(tail))
+
+    def stop_daemon(self) -> None:
+        """SIGTERM to the daemon, after some seconds SIGKILL; wait."""
+        if self._daemon is None:
+            return
+        self._daemon.terminate()
+        try:
+            self._daemon.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._daemon.kill()
+            self._daemon.wait()
+        self._daemon = None
+
+    def kill_daemon(self) -> None:
+        """End the daemon as a crash would."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._daemon = None
+
+    def stop(self) -> None:
+        """Stop everything that was started here."""
+        self.stop_daemon()
+        self.helper.stop()
+        if self.dnsmasq:
+            self.dnsmasq.stop()
+        if self.named:
+            self.named.stop()
+
+    def _has_made_a_pass(self) -> bool:
+        received: list[str] = []
+        with contextlib.suppress(Temporary):
+            ask(self.control, Request("status"), received.append)
+        return any('"last": {' in text for text in received)
+
+    def _settings(self, resync: int) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "node": "ns1",
+            "repo": self.repo,
+            "state": self.root / "state",
+            "secrets": self.folder / "secrets",
+            "control": self.control,
+            "helper": self.helper.path,
+            "resync": resync,
+        }
+        if self.named:
+            values["bind"] = self.named.settings().model_dump()
+        if self.dnsmasq:
+            values["dnsmasq"] = self.dnsmasq.settings().model_dump()
+        return values

@@ -1,0 +1,114 @@
+"""Doing things before somebody's eyes: real commands with their real output, expectations, times, a table."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from reconciler.errors import ReconcilerError
+
+
+class Unexpected(ReconcilerError):
+    """A command ended or answered otherwise than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the table."""
+
+    title: str
+    seconds: float
+    good: bool
+
+
+class Stage:
+    """Runs commands visibly. `short` maps what is shown instead of long paths."""
+
+    def __init__(self, environment: Mapping[str, str], short: Mapping[str, str]) -> None:
+        self.steps: list[Step] = []
+        self._environment = {**os.environ, **environment}
+        self._short = sorted(short.items(), key=lambda pair: -len(pair[0]))
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One step; what goes wrong in it is shown, and the show goes on."""
+        click.echo()
+        click.secho(f"== {title}", bold=True)
+        started = time.monotonic()
+        good = False
+        try:
+            yield
+            good = True
+        except Unexpected as error:
+            click.secho(f"!! {error}", fg="red")
+        finally:
+            self.steps.append(Step(title, time.monotonic() - started, good))
+
+    def run(
+        self,
+        *argv: str,
+        cwd: Path,
+        code: int = 0,
+        expect: str | tuple[str, ...] = (),
+        stdin: str | None = None,
+        quiet: bool = False,
+    ) -> str:
+        """Run a command and show it with its output. Raises Unexpected unless it ends with `code` and says `expect`."""
+        if not quiet:
+            shown = shlex.join(argv) + (f" <<'END'\n{stdin.rstrip()}\nEND" if stdin else "")
+            click.secho(f"$ {self._shorten(shown)}", fg="cyan")
+        result = subprocess.run(
+            argv,
+            cwd=cwd,
+            env=self._environment,
+            input=stdin or "",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if not quiet and result.stdout.strip():
+            click.echo(self._shorten(result.stdout.rstrip()))
+        if result.returncode != code:
+            raise Unexpected(f"{argv[0]} ended with exit code {result.returncode}, expected {code}")
+        for text in (expect,) if isinstance(expect, str) else expect:
+            if text not in result.stdout:
+                raise Unexpected(f"{argv[0]} did not say {text!r}")
+        return result.stdout
+
+    def say(self, text: str) -> None:
+        """A sentence for whoever watches."""
+        click.echo(text)
+
+    def fail(self, text: str) -> None:
+        """The step did not go as it should."""
+        raise Unexpected(text)
+
+    @property
+    def good(self) -> bool:
+        """Every step went as expected."""
+        return all(step.good for step in self.steps)
+
+    def table(self) -> None:
+        """What was done, how it went, how long it took."""
+        table = Table("step", "result", "seconds", box=None, pad_edge=False)
+        table.columns[2].justify = "right"
+        for step in self.steps:
+            result = "[green]as expected[/]" if step.good else "[red]NOT AS EXPECTED[/]"
+            table.add_row(step.title, result, f"{step.seconds:.2f}")
+        click.echo()
+        Console(highlight=False, soft_wrap=True).print(table)
+
+    def _shorten(self, text: str) -> str:
+        for long, short in self._short:
+            text = text.replace(long, short)
+        return text

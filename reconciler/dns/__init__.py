@@ -1,0 +1,1 @@
+"""Names, records, zones, serials and reverse trees: pure values and functions, no I/O."""

@@ -1,0 +1,123 @@
+"""The one place through which this program changes anything: files, servers, the repository.
+
+Each effect first reads the role anew and is not carried out on a standby. What only looks (checkers on
+scratch files) is in `reconciler.tools`.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler import tools
+from reconciler.errors import NotPrimary, Temporary
+from reconciler.role.base import Role, RoleProvider
+from reconciler.tools import Completed
+
+
+class Effects:
+    """Carries out effects while this node is primary; raises NotPrimary otherwise."""
+
+    def __init__(self, role: RoleProvider, *, helper: Path) -> None:
+        self._role = role
+        self._helper = helper
+
+    def check(self, effect: str) -> None:
+        """Read the role; raise NotPrimary, naming `effect`, unless it is primary."""
+        report = self._role.read()
+        if report.role is not Role.PRIMARY:
+            raise NotPrimary(f"not primary, so did not {effect}: {'; '.join(report.reasons)}")
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0, cwd: Path | None = None
+    ) -> Completed:
+        """Run a program that changes something (rndc, git); see `tools.run`."""
+        self.check(f"run {Path(argv[0]).name}")
+        return tools.run(argv, stdin=stdin, timeout=timeout, cwd=cwd)
+
+    def replace(self, path: Path, content: bytes, *, mode: int = 0o640) -> None:
+        """Atomically give `path` this content, durably, with `mode` from the start and a fresh mtime."""
+        self.check(f"write {path}")
+        staged = self.stage(path, content, mode=mode)
+        self.swap(staged, path)
+
+    def stage(self, path: Path, content: bytes, *, mode: int = 0o640) -> Path:
+        """Write `content` durably beside `path`, as a dotfile; return its path. Swap or unlink it later."""
+        self.check(f"stage {path}")
+        staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        try:
+            with open(descriptor, "wb") as stream:
+                os.fchmod(stream.fileno(), mode)
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                staged.unlink()
+            raise
+        return staged
+
+    def swap(self, staged: Path, path: Path) -> None:
+        """Rename `staged` over `path`, durably; the mtime becomes now, as named compares it."""
+        self.check(f"swap {path}")
+        os.utime(staged)
+        staged.rename(path)
+        _sync_folder(path.parent)
+
+    def link(self, path: Path) -> Path | None:
+        """Keep the file at `path` under a second name, a dotfile beside it, for `restore` or `unlink` later.
+
+        None when there is no file, or when the kernel forbids it (proc(5), protected_hardlinks: another's file).
+        """
+        self.check(f"keep {path}")
+        kept = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            kept.hardlink_to(path)
+        except (FileNotFoundError, PermissionError):
+            return None
+        return kept
+
+    def restore(self, kept: Path, path: Path) -> None:
+        """Rename a kept file back, durably: the same owner, mode and mtime as it had."""
+        self.check(f"restore {path}")
+        kept.rename(path)
+        _sync_folder(path.parent)
+
+    def unlink(self, path: Path) -> None:
+        """Remove `path` durably, if it is there."""
+        self.check(f"remove {path}")
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    def make_folder(self, path: Path, *, mode: int = 0o750) -> None:
+        """Create a folder and its parents, if missing; it gets `mode` whatever the umask is."""
+        if not path.is_dir():
+            self.check(f"create {path}")
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(mode)
+
+    def ask_helper(self, verb: str, unit: str, *, timeout: float = 30.0) -> None:
+        """Have the root helper `restart` or `reload` (SIGHUP) a unit; raise Temporary if it cannot."""
+        self.check(f"{verb} {unit}")
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(timeout)
+                connection.connect(str(self._helper))
+                connection.sendall(f"{verb} {unit}\n".encode())
+                connection.shutdown(socket.SHUT_WR)
+                answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode(errors="replace").strip()
+        except OSError as error:
+            raise Temporary(f"cannot {verb} {unit}: helper at {self._helper}: {error}") from error
+        if answer != "ok":
+            raise Temporary(f"cannot {verb} {unit}: {answer or 'the helper gave no answer'}")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

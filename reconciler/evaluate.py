@@ -1,0 +1,109 @@
+"""Evaluating a commit: read, build, render, plan, guard, and the servers' own checkers. No effect on anything."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler import guard, plan
+from reconciler.build import build
+from reconciler.deployed import Deployed
+from reconciler.plan import Plan
+from reconciler.services.base import File, Service
+from reconciler.site import Site
+from reconciler.state.hatches import HatchAllowance
+from reconciler.state.load import LoadCache, load
+from reconciler.state.problem import Problem, Severity
+from reconciler.state.tree import Tree
+
+_REMEMBERED = 8
+"""Commits whose site is kept: the deployed one, the head, and those being pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one commit means against what is deployed.
+
+    complaints are the servers' own words; guard_reasons need somebody's word. `site` and `plan` are None
+    where the state has errors.
+    """
+
+    commit: str
+    problems: tuple[Problem, ...] = ()
+    site: Site | None = None
+    files: Mapping[str, File] = field(default_factory=dict)
+    plan: Plan | None = None
+    complaints: tuple[str, ...] = ()
+    guard_reasons: tuple[str, ...] = ()
+    files_read: int = 0
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Problems that refuse the commit."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def valid(self) -> bool:
+        """No mistake was found; the guard may still hold it back."""
+        return self.site is not None and not self.errors and not self.complaints
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    problems: tuple[Problem, ...]
+    site: Site | None
+    files: Mapping[str, File]
+    files_read: int
+
+
+class Evaluator:
+    """Evaluates commits; remembers what it parsed and built, by blob and by commit."""
+
+    def __init__(self, services: Sequence[Service], allow: HatchAllowance) -> None:
+        self._services = services
+        self._allow = allow
+        self._cache = LoadCache()
+        self._built: OrderedDict[str, _Built] = OrderedDict()
+
+    def known(self, commit: str) -> bool:
+        """Whether `evaluate` needs no tree for this commit."""
+        return commit in self._built
+
+    def evaluate(self, commit: str, tree: Tree, deployed: Deployed) -> Evaluation:
+        """Evaluate; `tree` is not looked at where the commit is known."""
+        built = self._built.get(commit) or self._build(tree)
+        self._built[commit] = built
+        self._built.move_to_end(commit)
+        while len(self._built) > _REMEMBERED:
+            self._built.popitem(last=False)
+        if built.site is None:
+            return Evaluation(commit, built.problems, files_read=built.files_read)
+        digests = {path: file.digest for path, file in built.files.items()}
+        planned = plan.make(built.site, digests, deployed)
+        return Evaluation(
+            commit=commit,
+            problems=built.problems,
+            site=built.site,
+            files=built.files,
+            plan=planned,
+            complaints=self._complaints(built.site, deployed),
+            guard_reasons=guard.reasons(planned),
+            files_read=built.files_read,
+        )
+
+    def _build(self, tree: Tree) -> _Built:
+        loaded = load(tree, allow=self._allow, cache=self._cache)
+        if loaded.state is None:
+            return _Built(loaded.problems, None, {}, len(tree))
+        built = build(loaded.state)
+        problems = (*loaded.problems, *built.problems)
+        if built.site is None or any(problem.severity is Severity.ERROR for problem in problems):
+            return _Built(problems, None, {}, len(tree))
+        files = {
+            f"{service.name}/{path}": file
+            for service in self._services
+            for path, file in service.files(built.site).items()
+        }
+        return _Built(problems, built.site, files, len(tree))
+
+    def _complaints(self, site: Site, deployed: Deployed) -> tuple[str, ...]:
+        return tuple(complaint for service in self._services for complaint in service.check(site, deployed))

@@ -1,0 +1,1 @@
+"""The state repository: reading commits, recording the audit, hooks."""

@@ -1,0 +1,142 @@
+"""Setting a node up: folders with their owners, the repository, a TSIG key. Doing it again harms nothing.
+
+What needs root comes first; then root's rights are given up for good, since root must never run git in a
+repository that somebody else may write to.
+"""
+
+import grp
+import os
+import pwd
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import folder, tools
+from reconciler.config import NodeConfig
+from reconciler.effects import Effects
+from reconciler.errors import ConfigError, ReconcilerError
+from reconciler.git import setup
+from reconciler.git.command import git
+from reconciler.git.fastimport import NewCommit, encode
+from reconciler.role.always import Always
+from reconciler.services.bind.keys import new_key_text
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The account that daemon, repository and hooks belong to."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def owner(name: str | None) -> Owner:
+    """The account called `name`; by default `reconciler` for root, else whoever runs this."""
+    if os.geteuid() != 0:
+        entry = pwd.getpwuid(os.geteuid())
+        if name not in (None, entry.pw_name):
+            raise ConfigError(f"only root can set up a node for user {name}; use sudo")
+        return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    wanted = name or "reconciler"
+    try:
+        entry = pwd.getpwnam(wanted)
+    except KeyError:
+        raise ConfigError(
+            f"there is no user {wanted}; create it first: adduser --system --group --home /srv/reconciler {wanted}"
+        ) from None
+    return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def write_config(path: Path, text: str, who: Owner) -> Iterator[str]:
+    """node.yaml and the secrets folder; an existing node.yaml stays as it is."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if path.exists():
+        yield f"kept {path}"
+    else:
+        Effects(Always(), helper=Path(os.devnull)).replace(path, text.encode(), mode=0o644)
+        yield f"wrote {path}"
+    secrets = path.parent / "secrets"
+    if not secrets.exists():
+        secrets.mkdir(mode=0o750)
+        _own(secrets, -1, who.gid)
+        yield f"created {secrets}"
+
+
+def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
+    """Everything below `root`: the daemon's user owns it, the servers' groups read or write where they must."""
+    bind_group = _group("bind", who.gid)
+    wanted = [(root, 0o755, who.gid), (settings.state, 0o750, who.gid)]
+    if settings.bind:
+        wanted.append((settings.bind.directory, 0o2750, bind_group))
+        wanted.append((settings.bind.directory / "zones", 0o2770, bind_group))
+    if settings.dnsmasq:
+        wanted.append((settings.dnsmasq.directory, 0o755, who.gid))
+    if not settings.repo.exists():
+        wanted.append((settings.repo, 0o700, who.gid))
+    for path, mode, gid in wanted:
+        if not path.exists():
+            path.mkdir(parents=True)
+            _own(path, who.uid, gid)
+            path.chmod(mode)
+            yield f"created {path}"
+
+
+def become(who: Owner) -> None:
+    """Give up root's rights for those of `who`; nothing happens where we are that user already."""
+    if os.geteuid() == 0 and who.uid != 0:
+        os.initgroups(who.name, who.gid)
+        os.setgid(who.gid)
+        os.setuid(who.uid)
+        os.environ["HOME"] = pwd.getpwuid(who.uid).pw_dir
+
+
+def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:
+    """The bare repository with hooks, and BIND's key and empty fragment."""
+    effects = Effects(Always(), helper=settings.helper)
+    fallback = [sys.executable, "-m", "reconciler.cli.main", "hook", "pre-receive", "--config", str(config.resolve())]
+    yield from setup.create(
+        settings.repo, branch=settings.branch, control=settings.control, fallback=fallback, effects=effects
+    )
+    if settings.bind:
+        for name, text in (("reconciler.key", new_key_text()), ("named.conf.reconciler", "")):
+            path = settings.bind.directory / name
+            if not path.exists():
+                effects.replace(path, text.encode())
+                yield f"wrote {path}"
+
+
+def first_commit(settings: NodeConfig, example: Path, who: Owner) -> Iterator[str]:
+    """Commit the example state, where the branch has no commit yet."""
+    ref = f"refs/heads/{settings.branch}"
+    if tools.run([*git(settings.repo, "rev-parse", "--verify", "--quiet", ref)]).code == 0:
+        yield f"branch {settings.branch} has commits already, so the example is left out"
+        return
+    files = {path: blob.data for path, blob in folder.read(example).items()}
+    commit = NewCommit(
+        ref=ref,
+        parent=None,
+        identity=f"{who.name} <{who.name}@{settings.node}>",
+        when=int(time.time()),
+        message="Begin with the example state\n",
+        files=files,
+    )
+    argv = git(settings.repo, "fast-import", "--quiet", "--done")
+    result = Effects(Always(), helper=settings.helper).run(argv, stdin=encode([commit]))
+    if result.code:
+        raise ReconcilerError(f"the first commit could not be made: {result.text}")
+    yield f"committed the example ({len(files)} files) to branch {settings.branch}"
+
+
+def _own(path: Path, uid: int, gid: int) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, uid, gid)
+
+
+def _group(name: str, default: int) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return default

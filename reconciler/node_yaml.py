@@ -1,0 +1,57 @@
+"""The text of node.yaml: every setting with what it means, those that keep their default commented out. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from reconciler.config import BindSettings, DnsmasqSettings, NodeConfig
+
+_HEAD = """\
+# Settings of this node for reconciler. What is served stands in the state repository, not here.
+# `systemctl reload reconciler` reads this file anew.
+"""
+
+
+def node_yaml(values: Mapping[str, Any]) -> str:
+    """node.yaml with `values` set. Nested mappings `bind` and `dnsmasq` are written out, or shown commented."""
+    lines = [_HEAD]
+    for name, field in NodeConfig.model_fields.items():
+        if name in ("bind", "dnsmasq"):
+            model = BindSettings if name == "bind" else DnsmasqSettings
+            lines += _section(name, field.description or "", model, values.get(name))
+        else:
+            lines += _setting(name, field, values.get(name), indent="", commented=False)
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, description: str, model: type[BaseModel], values: Mapping[str, Any] | None) -> list[str]:
+    off = values is None
+    lines = ["", f"# {description}", f"#{name}:" if off else f"{name}:"]
+    for key, field in model.model_fields.items():
+        lines += _setting(key, field, (values or {}).get(key), indent="  ", commented=off)
+    return lines
+
+
+def _setting(name: str, field: Any, value: Any, *, indent: str, commented: bool) -> list[str]:
+    default = None if field.default is PydanticUndefined else field.default
+    shown = value if value is not None else default
+    mark = "#" if commented or value is None else ""
+    blank = [] if indent else [""]
+    text = _scalar(shown)
+    return [
+        *blank,
+        *(f"{indent}# {line}" for line in (field.description or "").splitlines()),
+        f"{mark}{indent}{name}: {text}".rstrip(),
+    ]
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)

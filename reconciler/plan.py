@@ -1,0 +1,125 @@
+"""The plan: what an apply would change, in records and files, and what of it may surprise. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns.diff import ZoneDiff, diff
+from reconciler.dns.zone import SOA
+from reconciler.site import Site, SiteZone
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePlan:
+    """The change of one zone.
+
+    records_before counts records without SOA. soa is (old, new) where the SOA's own values change.
+    kind_change is "static" or "dynamic" where the zone becomes that.
+    """
+
+    name: str
+    kind: Literal["new", "changed", "removed"]
+    diff: ZoneDiff
+    records_before: int
+    soa: tuple[SOA, SOA] | None = None
+    kind_change: str = ""
+
+    @property
+    def apex_ns_changed(self) -> bool:
+        """Whether the NS RRset at the zone's apex is touched."""
+        key = (self.name, "NS")
+        touched = {rrset.key for rrset in (*self.diff.added, *self.diff.removed)}
+        return key in touched or any(new.key == key for _, new in self.diff.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes: zones, rendered files by SERVICE/PATH (+ new, ~ changed, - gone), and notes for a person."""
+
+    zones: tuple[ZonePlan, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing would change."""
+        return not (self.zones or self.files)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Records added, changed and deleted over all zones."""
+        diffs = [zone.diff for zone in self.zones]
+        return sum(d.plus for d in diffs), sum(d.tilde for d in diffs), sum(d.minus for d in diffs)
+
+
+def make(site: Site, files: Mapping[str, str], deployed: Deployed) -> Plan:
+    """Compare what is desired with what is deployed.
+
+    files: SERVICE/PATH to the digest of its rendered content. An unfinished apply (`deployed.pending`) counts as
+    not deployed: its zones are planned again.
+    """
+    changes = []
+    for name in sorted({*site.zones, *deployed.zones}):
+        change = _zone(name, site.zones.get(name), deployed.zones.get(name))
+        if change is not None:
+            changes.append(change)
+    zones = tuple(changes)
+    return Plan(zones, tuple(_files(files, deployed.files)), tuple(_notes(zones, site, deployed)))
+
+
+def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan | None:
+    if new is None:
+        assert old is not None
+        return ZonePlan(name, "removed", diff(old.zone.rrsets, {}), _count(old))
+    if old is None:
+        return ZonePlan(name, "new", diff({}, new.zone.rrsets), 0)
+    kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
+    if new.zone.digest == old.zone.digest and not kind_change:
+        return None
+    soa = None if new.zone.soa == old.zone.soa else (old.zone.soa, new.zone.soa)
+    return ZonePlan(name, "changed", diff(old.zone.rrsets, new.zone.rrsets), _count(old), soa, kind_change)
+
+
+def _count(zone: DeployedZone) -> int:
+    return sum(len(rrset.rdatas) for rrset in zone.zone.rrsets.values())
+
+
+def _files(new: Mapping[str, str], old: Mapping[str, str]) -> list[tuple[str, str]]:
+    signs = []
+    for path in sorted({*new, *old}):
+        if path not in old:
+            signs.append(("+", path))
+        elif path not in new:
+            signs.append(("-", path))
+        elif new[path] != old[path]:
+            signs.append(("~", path))
+    return signs
+
+
+def _notes(zones: tuple[ZonePlan, ...], site: Site, deployed: Deployed) -> list[str]:
+    """How long others may go on answering what they remember (RFC 1034 section 3.6, RFC 2308 section 5)."""
+    old_ttls = [rrset.ttl for zone in zones for rrset in (*zone.diff.removed, *(old for old, _ in zone.diff.changed))]
+    notes = []
+    if old_ttls:
+        notes.append(f"old answers may stay in other resolvers' caches for up to {span(max(old_ttls))}")
+    negative = []
+    for zone in zones:
+        if zone.kind == "changed" and zone.diff.added:
+            soa = deployed.zones[zone.name].zone.soa
+            negative.append(min(soa.minimum, soa.ttl))
+    if negative:
+        notes.append(
+            f"who asked for a new name before now may not see it for up to {span(max(negative))} (negative answer)"
+        )
+    return notes
+
+
+def span(seconds: int) -> str:
+    """A time span for a person: `6 h`, `5 min`, `45 s`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    if seconds > 3600:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 60} min {seconds % 60} s" if seconds > 60 else f"{seconds} s"

@@ -1,0 +1,1 @@
+"""Who is primary. Every provider answers from the system itself, never from memory."""

@@ -1,0 +1,13 @@
+"""Role of a node without a partner: always primary."""
+
+from reconciler.role.base import Role, RoleReport
+
+
+class Always:
+    """A single node needs nobody's leave."""
+
+    name = "always"
+
+    def read(self) -> RoleReport:
+        """Primary, always."""
+        return RoleReport(Role.PRIMARY, ("this node stands alone (role provider `always`)",))

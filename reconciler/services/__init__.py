@@ -1,0 +1,1 @@
+"""A folder per managed server: each renders (pure), checks, stages, commits, verifies and puts back."""

@@ -1,0 +1,1 @@
+"""BIND: zone files, named.conf fragments, static and dynamic zones."""

@@ -1,0 +1,76 @@
+"""TSIG keys (RFC 8945): the node's own, and those whose secrets lie in the node's secrets folder."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.errors import Refused
+from reconciler.services.bind.render import OWN_KEY, TsigKey, key_clause
+from reconciler.state.schema import Key
+
+_CLAUSE = re.compile(
+    r'key\s+"?(?P<name>[^"\s{;]+)"?\s*\{(?P<body>[^}]*)\}',
+    re.ASCII,
+)
+_FIELD = re.compile(r'(algorithm|secret)\s+"?([^"\s;]+)"?\s*;', re.ASCII)
+
+
+def new_key_text(name: str = OWN_KEY) -> str:
+    """A key file with a fresh 256-bit secret, in named.conf's syntax. The file that takes it must be private."""
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    return key_clause(TsigKey(name, "hmac-sha256", secret))
+
+
+def read_key_file(path: Path) -> TsigKey:
+    """Read the first key clause of a key file. Raises Refused, never showing the content."""
+    text = _read(path)
+    clause = _CLAUSE.search(text)
+    fields = dict(_FIELD.findall(clause["body"])) if clause else {}
+    if clause is None or not {"algorithm", "secret"} <= fields.keys():
+        raise Refused(f'{path}: no `key "NAME" {{ algorithm …; secret …; }};` found; write it again')
+    return TsigKey(clause["name"], fields["algorithm"].lower(), _checked(fields["secret"], path))
+
+
+class SiteKeys(NamedTuple):
+    """The site's keys that could be read, and complaints about those that could not."""
+
+    keys: tuple[TsigKey, ...]
+    complaints: tuple[str, ...]
+
+
+def site_keys(keys: Mapping[str, Key], folder: Path) -> SiteKeys:
+    """Read the secrets of `keys` from files in `folder`, each a base64 text."""
+    found: list[TsigKey] = []
+    complaints: list[str] = []
+    for name, key in sorted(keys.items()):
+        if name.lower() == OWN_KEY:
+            complaints.append(f"site.yaml: keys: {name!r} is the node's own key; give this one another name")
+            continue
+        path = folder / key.secret.secret
+        try:
+            found.append(TsigKey(name.lower(), key.algorithm, _checked(_read(path).strip(), path)))
+        except Refused as error:
+            complaints.append(f"site.yaml: keys: {name}: {error}")
+    return SiteKeys(tuple(found), tuple(complaints))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        raise Refused(f"{path} is not plain text") from None
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}; put the secret there") from None
+
+
+def _checked(secret: str, path: Path) -> str:
+    try:
+        if base64.b64decode(secret, validate=True):
+            return secret
+    except (binascii.Error, ValueError):
+        pass
+    raise Refused(f"{path}: the secret is not base64; `tsig-keygen` makes one")

@@ -1,0 +1,114 @@
+"""Talking to named's control channel with rndc(8), and judging what it says.
+
+Its exit code is 0 or 1 whatever happened, and 0 often means no more than "I shall try": every success is proved
+by asking the server afterwards. What the words mean was found by running BIND 9.18.
+"""
+
+import re
+from typing import NamedTuple
+
+from reconciler.config import BindSettings
+from reconciler.effects import Effects
+from reconciler.errors import Refused, Temporary
+from reconciler.services.bind.keys import read_key_file
+
+_UNREACHED = re.compile(
+    r"connect failed|connection refused|timed out|connection to remote host closed|was found$|end of file",
+    re.MULTILINE,
+)
+_STATUS = re.compile(r"^([a-z ]+): (.*)$", re.MULTILINE)
+_TIMEOUT = 60.0
+
+
+class Answer(NamedTuple):
+    """What rndc said: its exit code and its words, on one line."""
+
+    code: int
+    words: str
+
+    @property
+    def ok(self) -> bool:
+        """Exit code 0, which proves little."""
+        return self.code == 0
+
+    @property
+    def already_frozen(self) -> bool:
+        """To freeze: somebody froze the zone before."""
+        return "already frozen" in self.words
+
+    @property
+    def not_dynamic(self) -> bool:
+        """To freeze: the zone takes no updates."""
+        return "not dynamic" in self.words
+
+    @property
+    def not_found(self) -> bool:
+        """named has no such zone in this view."""
+        return "not found" in self.words
+
+
+class ZoneStatus(NamedTuple):
+    """What `rndc zonestatus` says of a zone. loaded: named has content for it."""
+
+    found: bool
+    loaded: bool
+    dynamic: bool
+    frozen: bool
+
+
+class Rndc:
+    """Runs rndc for one named. Every method raises Temporary when named cannot be reached."""
+
+    def __init__(self, settings: BindSettings, effects: Effects, *, view: str = "_default") -> None:
+        self._effects = effects
+        self._view = view
+        self._argv = [
+            "rndc",
+            *_key_arguments(settings),
+            *("-s", settings.rndc_address, "-p", str(settings.rndc_port)),
+        ]
+
+    def freeze(self, zone: str) -> Answer:
+        """Take no more updates. The dump of the zone to its file that this begins ends some time later."""
+        return self._zone("freeze", zone)
+
+    def thaw(self, zone: str) -> Answer:
+        """Load the file if it is newer, and take updates again. Says 0 also when the zone stays frozen."""
+        return self._zone("thaw", zone)
+
+    def reload(self, zone: str) -> Answer:
+        """Load the zone's file, if its mtime is newer than the last load. Does not wait for it."""
+        return self._zone("reload", zone)
+
+    def status(self, zone: str) -> ZoneStatus:
+        """How named sees the zone."""
+        answer = self._run("zonestatus", *self._place(zone))
+        if not answer.ok:
+            return ZoneStatus(found=not answer.not_found, loaded=False, dynamic=False, frozen=False)
+        fields = dict(_STATUS.findall(answer.words.replace(" | ", "\n")))
+        return ZoneStatus(True, True, fields.get("dynamic") == "yes", fields.get("frozen") == "yes")
+
+    def reconfig(self) -> Answer:
+        """Read named.conf anew; load new zones, drop removed ones, leave all others alone."""
+        return self._run("reconfig")
+
+    def _zone(self, verb: str, zone: str) -> Answer:
+        return self._run(verb, *self._place(zone))
+
+    def _place(self, zone: str) -> tuple[str, str, str]:
+        return (zone.removesuffix(".") or ".", "IN", self._view)
+
+    def _run(self, *arguments: str) -> Answer:
+        done = self._effects.run([*self._argv, *arguments], timeout=_TIMEOUT)
+        words = " | ".join(line.strip() for line in done.text.splitlines()).removeprefix("rndc: ")
+        if done.code and _UNREACHED.search(done.text):
+            raise Temporary(f"rndc {arguments[0]}: {words}; is named running, and is rndc_key its key?")
+        return Answer(done.code, words)
+
+
+def _key_arguments(settings: BindSettings) -> tuple[str, ...]:
+    # -k is ignored, with a warning, where an rndc.conf exists; a file given with -c is always read.
+    try:
+        return ("-c", str(settings.rndc_key), "-y", read_key_file(settings.rndc_key).name)
+    except Refused:
+        return ("-k", str(settings.rndc_key))

@@ -1,0 +1,180 @@
+"""BIND as a managed server: what it is to serve, checking that, and staging what differs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.config import BindSettings
+from reconciler.deployed import Deployed
+from reconciler.effects import Effects
+from reconciler.errors import BadName, Refused
+from reconciler.services.base import Drift, File, Say
+from reconciler.services.bind import changes, zonefile
+from reconciler.services.bind.changes import ZoneChange
+from reconciler.services.bind.check import Checker
+from reconciler.services.bind.configure import Configuration
+from reconciler.services.bind.context import Context
+from reconciler.services.bind.drift import Watch
+from reconciler.services.bind.dynamic import keep_of
+from reconciler.services.bind.keys import read_key_file, site_keys
+from reconciler.services.bind.query import Live, Presence, Server
+from reconciler.services.bind.recover import recover
+from reconciler.services.bind.render import FRAGMENT, KEYS, TsigKey, fragment, keys_file
+from reconciler.services.bind.rndc import Rndc
+from reconciler.services.bind.staged import BindStaged
+from reconciler.site import Site, SiteZone
+
+OWN_KEY_FILE = "reconciler.key"
+_PATIENCE = 5.0
+
+
+class Bind:
+    """Fulfils services.base.Service.
+
+    secrets: folder of the files that `secret: NAME` refers to. patience: seconds that named has to load a zone.
+    """
+
+    name = "bind"
+
+    def __init__(self, settings: BindSettings, *, secrets: Path, patience: float = _PATIENCE) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._patience = patience
+        self._server = Server(settings.address, settings.port)
+        self._checker = Checker(settings)
+        self._watch = Watch()
+
+    def files(self, site: Site) -> Mapping[str, File]:
+        """The configuration, as far as it can be rendered; `check` says what stands in the way of the rest."""
+        try:
+            return self._render(site)
+        except Refused:
+            return {}
+
+    def check(self, site: Site, deployed: Deployed) -> list[str]:
+        """Complaints of named-checkzone and named-checkconf, and about keys."""
+        complaints = list(site_keys(site.keys, self._secrets).complaints)
+        zones = changes.served(site)
+        try:
+            files = self._render(site)
+            for zone in zones.values():
+                keep_of(zone)
+        except (Refused, BadName) as error:
+            return [*complaints, str(error)]
+        if complaints:
+            return complaints
+        for name in zones.keys() & deployed.zones.keys():
+            if deployed.zones[name].serial and deployed.zones[name].zone.digest == zones[name].zone.digest:
+                self._checker.trust(zones[name].zone)
+        complaints += self._checker.zones(zone.zone for zone in zones.values())
+        return complaints + self._checker.conf({name: file.content.decode() for name, file in files.items()})
+
+    def stage(self, site: Site, deployed: Deployed, effects: Effects) -> BindStaged | None:
+        """Lay ready what differs; see services.base.Service."""
+        if complaints := self.check(site, deployed):
+            raise Refused("\n".join(complaints))
+        zones, files = changes.served(site), self._render(site)
+        names = list(changes.differing(zones, deployed, self._watch.again))
+        gone = changes.gone(zones, deployed)
+        digests = {f"{self.name}/{name}": file.digest for name, file in files.items()}
+        conf_differs = self._differs(files, digests, deployed) or bool(deployed.pending)
+        if not names and not gone and not conf_differs:
+            return None
+        ctx = self._context(effects, zones)
+        effects.make_folder(self._settings.directory / "zones")
+        found = [self._change(ctx, zones[name], deployed) for name in names]
+        down = next((live.words for _, live in found if live.presence is Presence.DOWN), "")
+        served = {change.name: change for change, _ in found if change.serving}
+        new = tuple(change for change, _ in found if not change.serving)
+        becoming = {name: change.want.dynamic for name, change in served.items() if len(change.kinds) > 1}
+        configuration = None
+        if conf_differs or new or gone or becoming:
+            dropped = {name: changes.was(name, deployed)[-1] for name in gone}
+            configuration = Configuration(ctx, files, new, dropped, becoming)
+        return BindStaged(
+            ctx=ctx,
+            key=self._own_key(),
+            served=served,
+            files={} if down else self._stage_files(ctx, served),
+            configuration=configuration,
+            unchanged={name: deployed.zones[name] for name in zones.keys() - set(names)},
+            digests=digests,
+            down=down,
+            after=self._watch.applied,
+        )
+
+    def recover(self, deployed: Deployed, effects: Effects, say: Say) -> None:
+        """Leave no zone frozen and no staged file lying about."""
+        names = {**changes.ours(deployed.zones), **changes.ours(deployed.pending)}
+        dynamic = sorted(name for name, zone in names.items() if zone.dynamic)
+        recover(self._context(effects, {}), dynamic, self._own_key, say)
+
+    def drift(self, site: Site, deployed: Deployed, effects: Effects) -> tuple[Drift, ...]:
+        """What others changed in zones and files."""
+        zones = {
+            name: (item, changes.served(site)[name])
+            for name, item in changes.ours(deployed.zones).items()
+            if name in changes.served(site)
+        }
+        ctx = self._context(effects, changes.served(site))
+        found = self._watch.look(ctx, zones, self._own_key)
+        return (*self._edited_files(deployed), *found)
+
+    def _render(self, site: Site) -> dict[str, File]:
+        """Raises Refused for what cannot be written, or when the node's own key cannot be read."""
+        zones = list(changes.served(site).values())
+        text = fragment(self._settings.directory, zones, site.keys.keys(), site.bind_hatches)
+        keys = keys_file([self._own_key(), *site_keys(site.keys, self._secrets).keys])
+        return {KEYS: File(keys.encode(), secret=True), FRAGMENT: File(text.encode())}
+
+    def _own_key(self) -> TsigKey:
+        return read_key_file(self._settings.directory / OWN_KEY_FILE)
+
+    def _context(self, effects: Effects, zones: Mapping[str, object]) -> Context:
+        rndc = Rndc(self._settings, effects)
+        return Context(self._settings, effects, self._server, rndc, self._checker, self._patience, zones.keys())
+
+    def _differs(self, files: Mapping[str, File], digests: Mapping[str, str], deployed: Deployed) -> bool:
+        """Whether the configuration on disk, or what the manifest says of it, is not what it should be."""
+        mine = {path: digest for path, digest in deployed.files.items() if path.startswith(f"{self.name}/")}
+        if mine != dict(digests):
+            return True
+        return any(self._on_disk(name) != file.content for name, file in files.items())
+
+    def _on_disk(self, name: str) -> bytes | None:
+        try:
+            return (self._settings.directory / name).read_bytes()
+        except OSError:
+            return None
+
+    def _change(self, ctx: Context, want: SiteZone, deployed: Deployed) -> tuple[ZoneChange, Live]:
+        name = want.zone.name
+        live = ctx.server.live(name)
+        was = changes.was(name, deployed)
+        known = [live.serial, zonefile.serial_in(ctx.path(name)) or 0, *(zone.serial for zone in was)]
+        change = ZoneChange(
+            want=want,
+            was=was,
+            serial=ctx.next_serial(want.serial, *known),
+            serving=live.presence in (Presence.SERVED, Presence.BROKEN),
+            broken=live.presence is Presence.BROKEN,
+        )
+        return change, live
+
+    def _stage_files(self, ctx: Context, served: Mapping[str, ZoneChange]) -> dict[str, Path]:
+        """Files of static zones; what a dynamic one is to hold is known when it is frozen."""
+        staged: dict[str, Path] = {}
+        for name, change in served.items():
+            if change.kinds == {False}:
+                text = change.want.zone.text(change.serial).encode()
+                staged[name] = ctx.effects.stage(ctx.path(name), text, mode=zonefile.MODE)
+        return staged
+
+    def _edited_files(self, deployed: Deployed) -> list[Drift]:
+        found = []
+        for name in (FRAGMENT,):
+            expected = deployed.files.get(f"{self.name}/{name}")
+            content = self._on_disk(name)
+            if expected and content is not None and zonefile.digest(content) != expected:
+                path = self._settings.directory / name
+                found.append(Drift(f"{self.name}/{name}", "+", f"{path} was edited by hand"))
+        return found

@@ -1,0 +1,143 @@
+"""A staged change of BIND, and its way to the server: zones that are served first, then the configuration."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.deployed import DeployedZone
+from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
+from reconciler.services.base import Drift, Outcome, Say
+from reconciler.services.bind import dynamic, static, zonefile
+from reconciler.services.bind.changes import ZoneChange
+from reconciler.services.bind.configure import Configuration
+from reconciler.services.bind.context import Context
+from reconciler.services.bind.render import TsigKey
+from reconciler.services.bind.serve import Done
+
+
+@dataclass
+class BindStaged:
+    """Fulfils services.base.Staged.
+
+    served: zones that named has, with the staged files of static ones. configuration: None where it stays.
+    unchanged: what the manifest says of all other zones. down: why nothing can be done now, or "".
+    """
+
+    ctx: Context
+    key: TsigKey
+    served: Mapping[str, ZoneChange]
+    files: Mapping[str, Path]
+    configuration: Configuration | None
+    unchanged: Mapping[str, DeployedZone]
+    digests: Mapping[str, str]
+    down: str
+    after: Callable[[Outcome], None]
+    _done: dict[str, Done] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> Mapping[str, DeployedZone]:
+        """The zones that will be served anew. Of a dynamic one the file is not known before it is frozen."""
+        new = self.configuration.new if self.configuration else ()
+        return {
+            change.name: DeployedZone(change.want.zone, change.want.dynamic, change.serial)
+            for change in (*self.served.values(), *new)
+        }
+
+    def commit(self, say: Say) -> Outcome:
+        """Serve the zones one by one, then take over the configuration."""
+        if self.down:
+            raise Temporary(f"named does not answer: {self.down}")
+        try:
+            self._commit(say)
+        except NotPrimary:
+            raise
+        except Temporary:
+            self._thaw_held()
+            raise
+        except ReconcilerError as error:
+            troubles = self._put_back(say)
+            self._thaw_held()
+            raise ApplyFailed("; ".join([str(error), *troubles])) from error
+        except OSError as error:
+            self._put_back(say)
+            self._thaw_held()
+            raise Temporary(f"BIND's files: {error}") from error
+        outcome = self._outcome()
+        self.after(outcome)
+        return outcome
+
+    def undo(self, say: Say) -> Outcome:
+        """Serve again what was served before."""
+        zones: dict[str, DeployedZone] = {}
+        if self.configuration:
+            self.configuration.undo()
+            say("bind: configuration put back")
+        for name, done in reversed(self._done.items()):
+            if done.undo is not None:
+                zones[name] = done.undo()
+                say(f"bind: zone {name} put back, serial {zones[name].serial}")
+        return Outcome(zones=zones)
+
+    def discard(self) -> None:
+        """Remove staged files that were not swapped in."""
+        for path in self.files.values():
+            if path.exists():
+                self.ctx.effects.unlink(path)
+
+    def _commit(self, say: Say) -> None:
+        for name, change in self.served.items():
+            self._done[name] = self._serve(change)
+            say(f"bind: zone {name} served with serial {self._done[name].deployed.serial}")
+        if self.configuration:
+            self.configuration.apply()
+            say("bind: configuration taken over")
+
+    def _serve(self, change: ZoneChange) -> Done:
+        if self._is_dynamic(change):
+            return dynamic.change(self.ctx, change, self.key, thaw=change.want.dynamic)
+        path = self.ctx.path(change.name)
+        text = change.want.zone.text(change.serial).encode()
+        staged = self.files.get(change.name) or self.ctx.effects.stage(path, text, mode=zonefile.MODE)
+        return static.change(self.ctx, change, staged)
+
+    def _is_dynamic(self, change: ZoneChange) -> bool:
+        """Whether named takes the zone as dynamic now; asked where what we know leaves it open."""
+        if change.was and len(change.kinds) == 1:
+            return change.want.dynamic
+        return self.ctx.rndc.status(change.name).dynamic
+
+    def _put_back(self, say: Say) -> list[str]:
+        """Undo the zones that went well before another did not; what went wrong with that."""
+        troubles = []
+        for name, done in reversed(self._done.items()):
+            try:
+                if done.undo is not None:
+                    say(f"bind: zone {name} put back, serial {done.undo().serial}")
+            except NotPrimary:
+                raise
+            except ReconcilerError as error:
+                troubles.append(f"putting zone {name} back did not go well: {error}")
+        return troubles
+
+    def _thaw_held(self) -> None:
+        """Zones that were to become static were left frozen until the configuration changed, which it did not."""
+        becoming = self.configuration.becoming if self.configuration else {}
+        for name, to_dynamic in becoming.items():
+            if name in self._done and not to_dynamic:
+                with suppress(ReconcilerError):
+                    self.ctx.rndc.thaw(name)
+
+    def _outcome(self) -> Outcome:
+        zones = {**self.unchanged, **{name: done.deployed for name, done in self._done.items()}}
+        drift: list[Drift] = [item for done in self._done.values() for item in done.drift]
+        actions = [self._action(change) for change in self.served.values()]
+        if self.configuration:
+            zones.update(self.configuration.deployed)
+            drift += self.configuration.drift
+            actions.append("rndc reconfig")
+        return Outcome(zones=zones, files=dict(self.digests), actions=tuple(actions), drift=tuple(drift))
+
+    def _action(self, change: ZoneChange) -> str:
+        name = change.name.removesuffix(".") or "."
+        return f"rndc freeze, reload, thaw {name}" if change.want.dynamic else f"rndc reload {name}"

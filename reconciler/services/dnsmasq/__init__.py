@@ -1,0 +1,1 @@
+"""dnsmasq: DHCP and DNS for clients, alone or before BIND."""

@@ -1,0 +1,64 @@
+"""The site: desired state joined into what servers need. Values only; `reconciler.build` makes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from reconciler.dns.serials import SerialStyle
+from reconciler.dns.zone import Zone
+from reconciler.state import schema
+from reconciler.state.model import Hatch
+from reconciler.state.schema import KeepRule, UpdateGrant
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHost:
+    """A host with its names resolved.
+
+    name: canonical absolute name in its network's domain. ptr: name that its addresses point back to,
+    None for no PTR. aliases: absolute names. A host with addresses in several networks yields one each.
+    """
+
+    name: str
+    network: str | None
+    ipv4: tuple[IPv4Address, ...]
+    ipv6: tuple[IPv6Address, ...]
+    macs: tuple[str, ...]
+    aliases: tuple[str, ...]
+    ptr: str | None
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNetwork:
+    """A network with its defaults filled in; `domain` is canonical and absolute."""
+
+    name: str
+    domain: str
+    settings: schema.Network
+
+
+@dataclass(frozen=True, slots=True)
+class SiteZone:
+    """A zone and how it is treated."""
+
+    zone: Zone
+    dynamic: bool
+    drift: str
+    keep: tuple[KeepRule, ...]
+    update: tuple[UpdateGrant, ...]
+    serial: SerialStyle
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that servers are to be told."""
+
+    name: str
+    dns: schema.Dns
+    networks: Mapping[str, SiteNetwork]
+    hosts: tuple[SiteHost, ...]
+    zones: Mapping[str, SiteZone]
+    keys: Mapping[str, schema.Key]
+    bind_hatches: tuple[Hatch, ...] = ()
+    dnsmasq_hatches: tuple[Hatch, ...] = ()

@@ -1,0 +1,1 @@
+"""Desired state: what stands in the git repository, read, typed and checked. Pure: bytes in, values out."""

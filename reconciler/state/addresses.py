@@ -1,0 +1,94 @@
+"""Addresses and networks as types of the state repository; each says why a text is not one."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from reconciler.state.text import shown
+from reconciler.state.types import Invalid, single
+
+
+def _ipv4(value: Any) -> IPv4Address:
+    if isinstance(value, IPv4Address):
+        return value
+    text = single(value)
+    try:
+        return IPv4Address(text)
+    except ValueError as error:
+        raise Invalid(f"{shown(text)} is not an IPv4 address{_reason(error)}") from None
+
+
+def _ipv6(value: Any) -> IPv6Address:
+    if isinstance(value, IPv6Address):
+        return value
+    text = single(value)
+    try:
+        address = IPv6Address(text)
+    except ValueError as error:
+        raise Invalid(f"{shown(text)} is not an IPv6 address{_reason(error)}") from None
+    if address.scope_id:
+        raise Invalid(f"{shown(text)} has a scope (%{address.scope_id})", "leave it out")
+    return address
+
+
+def _address(value: Any) -> IPv4Address | IPv6Address:
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    text = single(value)
+    if ":" in text:
+        return _ipv6(text)
+    if re.fullmatch(r"[0-9.]+", text, re.ASCII):
+        return _ipv4(text)
+    raise Invalid(f"{shown(text)} is not an IP address")
+
+
+def _prefix4(value: Any) -> IPv4Network:
+    return value if isinstance(value, IPv4Network) else IPv4Network(_prefix(value, 4))
+
+
+def _prefix6(value: Any) -> IPv6Network:
+    return value if isinstance(value, IPv6Network) else IPv6Network(_prefix(value, 6))
+
+
+def _prefix(value: Any, version: int) -> str:
+    """Text of a prefix that is sure to be one."""
+    text = single(value)
+    start, _, length = text.partition("/")
+    example = "192.168.1.0/24" if version == 4 else "2001:db8::/64"
+    if not re.fullmatch(r"[0-9]{1,3}", length, re.ASCII):
+        raise Invalid(f"{shown(text)} is not a network", f"write its first address and length, such as {example}")
+    address = _ipv4(start) if version == 4 else _ipv6(start)
+    if int(length) > address.max_prefixlen:
+        raise Invalid(f"{shown(text)} has a length over {address.max_prefixlen}")
+    host = int(address) & ((1 << (address.max_prefixlen - int(length))) - 1)
+    if host:
+        network = f"{type(address)(int(address) - host)}/{int(length)}"
+        raise Invalid(f"{shown(text)} is an address inside a network, not the network", f"write {network}")
+    return f"{address}/{int(length)}"
+
+
+def _reason(error: ValueError) -> str:
+    text = str(error)
+    return f": {text[0].lower()}{text[1:]}" if text else ""
+
+
+Address4 = Annotated[IPv4Address, BeforeValidator(_ipv4), WithJsonSchema({"type": "string", "format": "ipv4"})]
+"""An IPv4 address."""
+
+Address6 = Annotated[IPv6Address, BeforeValidator(_ipv6), WithJsonSchema({"type": "string", "format": "ipv6"})]
+"""An IPv6 address without scope."""
+
+Address = Annotated[
+    IPv4Address | IPv6Address,
+    BeforeValidator(_address),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
+"""An address of either family."""
+
+Prefix4 = Annotated[IPv4Network, BeforeValidator(_prefix4), WithJsonSchema({"type": "string", "format": "ipv4-prefix"})]
+"""An IPv4 network: first address and prefix length."""
+
+Prefix6 = Annotated[IPv6Network, BeforeValidator(_prefix6), WithJsonSchema({"type": "string", "format": "ipv6-prefix"})]
+"""An IPv6 network: first address and prefix length."""

@@ -1,0 +1,204 @@
+"""Reads a state repository: every file by its own reader, all problems of a run together.
+
+What a file says depends on its path and content alone, so results are kept by path and blob id: one changed
+host makes one file be read anew.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from reconciler.dns import names
+from reconciler.errors import BadName
+from reconciler.state import hatches, hosts, masterfile, octodns, yaml
+from reconciler.state.hatches import HatchAllowance
+from reconciler.state.model import HostEntry, Locator, State, ZoneFile
+from reconciler.state.problem import Position, Problem, Severity
+from reconciler.state.schema import Site
+from reconciler.state.text import shown
+from reconciler.state.tree import Blob, Tree
+from reconciler.state.validation import validate
+
+_FOLDERS = {
+    "hosts": (".yaml",),
+    "zones": (".yaml", ".zone"),
+    "dnsmasq.d": (".conf",),
+    "bind.d": (".conf",),
+}
+_FILES = ("site.yaml", "hosts.yaml")
+_NOTHING_MORE = HatchAllowance()
+_SUFFIXES = (".yaml", ".yml", ".zone", ".conf")
+
+Result = tuple[Any, tuple[Problem, ...]]
+"""What a reader made of a file, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """site.yaml as read; no site when it has mistakes."""
+
+    site: Site | None
+    locator: Locator
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The state, or None when there is any error; and all that was found, in order of place."""
+
+    state: State | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class LoadCache:
+    """Results by path, blob id and what else they depend on; those unused for `keep` loads are dropped."""
+
+    keep: int = 4
+    _load: int = 0
+    _results: dict[tuple[object, ...], tuple[int, Result]] = field(default_factory=dict)
+
+    def get(self, key: tuple[object, ...], make: Callable[[], Result]) -> Result:
+        """The result for a key, made now if there is none."""
+        known = self._results.get(key)
+        result = known[1] if known is not None else make()
+        self._results[key] = (self._load, result)
+        return result
+
+    def end_load(self) -> None:
+        """Count one load, and drop what no recent one used."""
+        oldest = self._load - self.keep
+        self._results = {key: item for key, item in self._results.items() if item[0] > oldest}
+        self._load += 1
+
+
+def load(tree: Tree, *, allow: HatchAllowance = _NOTHING_MORE, cache: LoadCache | None = None) -> Loaded:
+    """Read all files of a repository. Never raises for what stands in them."""
+    cache = cache if cache is not None else LoadCache()
+    results: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for path, blob in sorted(tree.items()):
+        problem = _misplaced(path, blob)
+        if problem is not None:
+            problems.append(problem)
+        elif reader := _reader(path, allow):
+            key, read = reader
+            results[path], mistakes = cache.get((path, blob.id, key), partial(read, blob))
+            problems.extend(mistakes)
+    cache.end_load()
+    if "site.yaml" not in tree:
+        fix = "create it; it names the site and its networks"
+        problems.append(Problem(Position("site.yaml"), "site.yaml is missing", fix))
+    failed = any(problem.severity is Severity.ERROR for problem in problems)
+    return Loaded(None if failed else _state(results), tuple(sorted(set(problems))))
+
+
+def _state(results: dict[str, Any]) -> State:
+    site: SiteFile = results["site.yaml"]
+    assert site.site is not None
+
+    def below(*prefixes: str) -> list[Any]:
+        return [result for path, result in results.items() if path.startswith(prefixes)]
+
+    entries: list[tuple[HostEntry, ...]] = below("hosts.yaml", "hosts/")
+    zone_files: list[ZoneFile] = below("zones/")
+    return State(
+        site.site,
+        site.locator,
+        tuple(entry for file in entries for entry in file),
+        tuple(zone_files),
+        tuple(below("bind.d/")),
+        tuple(below("dnsmasq.d/")),
+    )
+
+
+def _misplaced(path: str, blob: Blob) -> Problem | None:
+    """A file that should not be where it is, or not at all."""
+    where = Position(path)
+    if blob.symlink:
+        return Problem(where, "a symbolic link is not allowed", "put the file itself here")
+    folder, slash, rest = path.partition("/")
+    if not slash:
+        if path.startswith(".") or path in _FILES or not path.endswith(_SUFFIXES):
+            return None
+        return Problem(where, "this file means nothing here", _suggestion(path, _FILES))
+    suffixes = _FOLDERS.get(folder)
+    if suffixes is None:
+        close = difflib.get_close_matches(folder, _FOLDERS, n=1, cutoff=0.7)
+        if close and path.endswith(_SUFFIXES):
+            return Problem(where, f"folder {shown(folder)} means nothing here", f"did you mean {close[0]}/?")
+        return None
+    if rest.startswith(".git"):
+        return None
+    if "/" in rest or rest.startswith(".") or not rest.endswith(suffixes) or rest in suffixes:
+        known = " or ".join(f"{folder}/NAME{suffix}" for suffix in suffixes)
+        return Problem(where, "this file means nothing here", f"known are {known}")
+    return _zone_name_problem(path, rest) if folder == "zones" else None
+
+
+def _suggestion(path: str, known: tuple[str, ...]) -> str:
+    stem, _, suffix = path.rpartition(".")
+    close = difflib.get_close_matches(stem, [name.partition(".")[0] for name in known], n=1)
+    if close and suffix in ("yaml", "yml"):
+        return f"did you mean {close[0]}.yaml?"
+    if suffix == "zone" or "." in stem:
+        return f"did you mean zones/{path}?"
+    return f"known are {', '.join(known)} and the folders {', '.join(f'{name}/' for name in _FOLDERS)}"
+
+
+def _zone_name_problem(path: str, file: str) -> Problem | None:
+    try:
+        names.from_filename(file.rsplit(".", 1)[0])
+    except BadName as error:
+        return Problem(Position(path), f"the file's name is not a zone's: {error}", "write zones/example.org.zone")
+    return None
+
+
+def _reader(path: str, allow: HatchAllowance) -> tuple[object, Callable[[Blob], Result]] | None:
+    """How to read a file, and what its result depends on besides its content; None for one that is not ours."""
+    folder, slash, rest = path.partition("/")
+    if path == "site.yaml":
+        return None, lambda blob: _read_site(path, blob)
+    if path == "hosts.yaml" or (slash and folder == "hosts" and not rest.startswith(".")):
+        return None, lambda blob: _kept(hosts.read(path, blob))
+    if not slash or folder not in _FOLDERS or rest.startswith("."):
+        return None
+    if folder == "zones":
+        zone = names.from_filename(rest.rsplit(".", 1)[0])
+        read = octodns.read if path.endswith(".yaml") else masterfile.read
+        return None, lambda blob: _kept(read(path, blob, zone))
+    if folder == "bind.d":
+        return allow.bind, lambda blob: _kept(hatches.read_bind(path, blob, allow))
+    return allow.dnsmasq, lambda blob: _kept(hatches.read_dnsmasq(path, blob, allow))
+
+
+def _kept(result: tuple[Any, list[Problem]]) -> Result:
+    return result[0], tuple(result[1])
+
+
+def _read_site(path: str, blob: Blob) -> Result:
+    document = yaml.read(path, blob)
+    problems = list(document.problems)
+    if document.data is None:
+        if not problems:
+            problems.append(Problem(Position(path), "site.yaml is empty", "begin with `version: 1` and `site: NAME`"))
+        return SiteFile(None, document.locator), tuple(problems)
+    site, mistakes = validate(Site, document.data, document)
+    problems += mistakes
+    if site is not None and isinstance(document.data, dict):
+        problems += _double_zones(document)
+    return SiteFile(site, document.locator), tuple(problems)
+
+
+def _double_zones(document: yaml.Document) -> list[Problem]:
+    """Zones that are written differently and are the same (`Example.org`, `example.org.`)."""
+    zones = document.data.get("zones") if isinstance(document.data, dict) else None
+    seen: dict[str, str] = {}
+    problems = []
+    for text in zones or ():
+        first = seen.setdefault(names.parse(text), text)
+        if first != text:
+            what = f"zone {shown(text)} is the same as {shown(first)}"
+            problems.append(Problem(document.at_key("zones", text), what, "keep one"))
+    return problems

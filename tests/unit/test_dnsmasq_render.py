@@ -1,0 +1,176 @@
+"""What the site becomes in dnsmasq's files."""
+
+from dnsmasq_sites import HOSTS, SITE, ZONE, make_site, settings
+
+from reconciler.config import BindSettings
+from reconciler.services.dnsmasq.render import CONF, render
+from reconciler.services.dnsmasq.served import Mode, answers, reverse_address, reverse_pointer
+from reconciler.state.model import Hatch
+
+BIND = BindSettings.model_validate({"directory": "/srv/bind", "address": "127.0.0.1", "port": "5301"})
+FORWARD = SITE.replace("authoritative: none", "authoritative: bind, nameservers: ns.example.net")
+DHCP_ONLY = FORWARD.replace("clients_ask: dnsmasq", "clients_ask: bind")
+CLASSLESS = """\
+version: 1
+site: small
+domain: example.org
+networks:
+  lan: {ipv4: 203.0.113.192/26}
+dns: {clients_ask: dnsmasq, authoritative: bind, nameservers: ns.example.net}
+"""
+
+
+def lines(site, path=CONF, bind=None, **changed):
+    result = render(site, settings(**changed), bind)
+    assert not result.complaints
+    return result.files[path].content.decode().splitlines() if path in result.files else []
+
+
+def test_same_site_gives_same_bytes():
+    assert render(make_site(), settings(), None) == render(make_site(), settings(), None)
+
+
+def test_names_of_an_address_stand_on_one_line_with_the_reverse_name_first():
+    hosts = lines(make_site(), "hosts.d/internal.hosts")
+    assert "192.168.1.40 printer.internal.example.org print.internal.example.org" in hosts
+    assert "192.168.1.41 storage.internal.example.org nas.internal.example.org" in hosts
+
+
+def test_host_without_reverse_name_is_in_no_hosts_file():
+    site = make_site()
+    assert not any("quiet" in line for line in lines(site, "hosts.d/internal.hosts"))
+    assert "dns-rr=quiet.internal.example.org,1,c0a8012a" in lines(site)
+
+
+def test_reverse_name_without_that_address_is_a_ptr_record():
+    pointer = reverse_pointer(reverse_address("1.4" + ".0" * 18 + ".1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."))
+    assert f"ptr-record={pointer[:-1]},storage.internal.example.org" in lines(make_site())
+
+
+def test_adding_a_host_changes_only_its_networks_hosts_file():
+    before = render(make_site(), settings(), None).files
+    after = render(make_site(hosts=HOSTS + "new: {ipv4: 192.168.1.50, aliases: [fresh]}\n"), settings(), None).files
+    assert {path for path in after if after[path] != before.get(path)} == {"hosts.d/internal.hosts"}
+
+
+def test_options_reach_their_own_network_only():
+    conf = lines(make_site())
+    assert "dhcp-option=tag:net-internal,option:router,192.168.1.1" in conf
+    assert "dhcp-option=tag:net-guest,option:router" in conf, "an empty option keeps dnsmasq from naming itself"
+    assert "dhcp-option=tag:net-internal,option:dns-server,192.168.1.4" in conf
+    assert "dhcp-option=tag:net-internal,option6:dns-server,[2001:db8:1::4]" in conf
+    assert "dhcp-option=tag:net-guest,66,boot.example.net" in conf
+    assert not [line for line in conf if line.startswith("dhcp-option=") and "=tag:net-" not in line]
+
+
+def test_ranges():
+    conf = lines(make_site())
+    assert "dhcp-range=set:net-internal,192.168.1.100,192.168.1.199,255.255.255.0,43200" in conf
+    assert "dhcp-range=set:net-guest,192.168.3.0,static,255.255.255.0,7200" in conf
+    assert "dhcp-range=set:net-internal,2001:db8:1::,ra-only,64,43200" in conf
+    assert "dhcp-range=set:net-guest,2001:db8:3::1000,2001:db8:3::1fff,64,7200" in conf
+
+
+def test_never_a_default_router_unless_told():
+    assert {"ra-param=enp2s1,0,0", "ra-param=enp2s1.3,0,0"} <= set(lines(make_site()))
+    told = SITE.replace("ipv6_mode: slaac", "ipv6_mode: slaac\n    router_advertisement_default: yes")
+    assert "ra-param=enp2s1,0,0" not in lines(make_site(site=told))
+
+
+def test_suffixes_in_ipv6_ranges_get_the_prefix():
+    told = SITE.replace("dhcp: {lease: 2h,", "dhcp: {ranges: ['::2000-::2fff'], lease: 2h,")
+    assert "dhcp-range=set:net-guest,2001:db8:3::2000,2001:db8:3::2fff,64,7200" in lines(make_site(site=told))
+
+
+def test_reservations():
+    site = make_site()
+    assert lines(site, "reservations.d/internal.conf") == [
+        "52:54:00:12:34:56,192.168.1.40,printer.internal.example.org"
+    ]
+    assert lines(site, "reservations.d/guest.conf") == [
+        "52:54:00:12:34:57,192.168.3.40,[2001:db8:3::40],phone.guest.example.org"
+    ]
+
+
+def test_without_dhcp_no_dhcp_setting_is_left():
+    conf = lines(make_site(), dhcp="no", listen=["127.0.0.1"])
+    assert not [line for line in conf if line.startswith(("dhcp", "ra-", "enable-ra", "interface", "domain="))]
+    assert "bind-interfaces" in conf
+
+
+def test_hatches_come_last_and_verbatim():
+    site = make_site(files={"dnsmasq.d/extra.conf": "cache-size=500\n"})
+    assert site.dnsmasq_hatches == (Hatch("dnsmasq.d/extra.conf", "cache-size=500\n"),)
+    assert lines(site)[-2:] == ["# from dnsmasq.d/extra.conf", "cache-size=500"]
+
+
+def test_before_bind_zones_are_forwarded_and_names_left_to_bind():
+    site = make_site(site=FORWARD)
+    conf = lines(site, bind=BIND)
+    assert "server=/internal.example.org/127.0.0.1#5301" in conf
+    assert "server=/1.168.192.in-addr.arpa/127.0.0.1#5301" in conf
+    assert "rebind-domain-ok=/internal.example.org/" in conf
+    assert not [line for line in conf if line.startswith(("local=", "mx-host", "address=", "dns-rr"))]
+    assert not [path for path in render(site, settings(), BIND).files if path.startswith("hosts.d/")]
+
+
+def test_before_bind_without_bind_is_a_complaint():
+    assert "bind:" in render(make_site(site=FORWARD), settings(), None).complaints[0]
+
+
+def test_before_bind_plain_reverse_names_of_a_classless_zone_are_answered():
+    hosts = "a: {ipv4: 203.0.113.193}\nb: {ipv4: 203.0.113.194, ptr: elsewhere}\nc: {ipv4: 203.0.113.195, ptr: no}\n"
+    site = make_site({"site.yaml": CLASSLESS, "hosts.yaml": hosts, "zones/internal.example.org.yaml": ""})
+    assert lines(site, "hosts.d/lan.hosts", BIND) == ["203.0.113.193 a.example.org", "203.0.113.194 b.example.org"]
+    conf = lines(site, bind=BIND)
+    assert "ptr-record=194.113.0.203.in-addr.arpa,elsewhere.example.org" in conf
+    assert not [line for line in conf if "c.example.org" in line]
+
+
+def test_dhcp_only():
+    conf = lines(make_site(site=DHCP_ONLY), bind=BIND)
+    assert "port=0" in conf and "dhcp-option=tag:net-internal,option:dns-server,192.168.1.4" in conf
+    assert not [line for line in conf if line.startswith(("server=", "hostsdir", "local"))]
+    assert render(make_site(site=DHCP_ONLY), settings(dhcp="no"), BIND).files == {}
+
+
+def test_alias_of_a_host_is_a_further_name_and_others_stay_aliases():
+    zone = ZONE + "mx-too: {type: CNAME, value: internal.example.org.}\n"
+    served = answers((item.zone for item in make_site(zone=zone).zones.values()), Mode.ALONE)
+    assert served[("print.internal.example.org.", "A")] == ("192.168.1.40",)
+    assert served[("mx-too.internal.example.org.", "CNAME")] == ("internal.example.org.",)
+    assert "cname=mx-too.internal.example.org,internal.example.org" in lines(make_site(zone=zone))
+
+
+def test_what_dnsmasq_alone_cannot_do_is_said():
+    zone = (
+        ZONE
+        + """\
+away: {type: CNAME, value: www.example.net.}
+'*.mail': {type: MX, values: [{preference: 10, exchange: nas.internal.example.org.}]}
+sub: {type: NS, value: ns.example.net.}
+"""
+    )
+    said = " ".join(render(make_site(zone=zone), settings(), None).complaints)
+    for part in ("away.internal", "*.mail.internal", "sub.internal.example.org. NS", "use BIND"):
+        assert part in said
+
+
+def test_text_that_quotes_cannot_carry_becomes_hexadecimal():
+    zone = "x: {type: TXT, value: 'a \"b\" c'}\ny: {type: TXT, value: 'a, b'}\nz: {type: TXT, value: plain}\n"
+    conf = lines(make_site(zone=zone))
+    assert [line for line in conf if line.startswith("dns-rr=x.internal.example.org,16,")]
+    assert [line for line in conf if line.startswith("dns-rr=y.internal.example.org,16,")]
+    assert 'txt-record=z.internal.example.org,"plain"' in conf
+
+
+def test_reverse_address_of_every_form():
+    for owner in (
+        "193.113.0.203.in-addr.arpa.",
+        "193.192-255.113.0.203.in-addr.arpa.",
+        "193.192/26.113.0.203.in-addr.arpa.",
+        "193.192.113.0.203.in-addr.arpa.",
+    ):
+        assert str(reverse_address(owner)) == "203.0.113.193"
+    for owner in ("x.113.0.203.in-addr.arpa.", "300.113.0.203.in-addr.arpa.", "1.ip6.arpa.", "example.org."):
+        assert reverse_address(owner) is None

@@ -1,0 +1,87 @@
+"""The manifest on disk: round trips, crashes, damage."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns.records import RRset
+from reconciler.dns.zone import SOA, Zone
+from reconciler.effects import Effects
+from reconciler.manifest import ManifestError, ManifestStore
+from reconciler.role.always import Always
+
+EFFECTS = Effects(Always(), helper=Path("/nonexistent"))
+
+
+def zone(address: str = "192.0.2.1", name: str = "example.org.") -> Zone:
+    rrsets = [
+        RRset(name, 300, "NS", (f"ns.{name}",)),
+        RRset(f"ns.{name}", 300, "A", (address,)),
+        RRset(f"t.{name}", 60, "TXT", ('"a; \\"quoted\\" text"', '"b"')),
+        RRset(f"v6.{name}", 60, "AAAA", ("2001:db8::1",)),
+    ]
+    return Zone(name, SOA(f"ns.{name}", f"hostmaster.{name}"), {rrset.key: rrset for rrset in rrsets})
+
+
+def deployed(serial: int = 7, address: str = "192.0.2.1") -> Deployed:
+    item = DeployedZone(zone(address), dynamic=True, serial=serial, file_digest="f")
+    return Deployed("c" * 40, {"example.org.": item}, {"bind/x": "1"})
+
+
+def test_nothing_on_disk_is_nothing_deployed(tmp_path: Path) -> None:
+    assert ManifestStore(tmp_path).load() == Deployed()
+
+
+def test_what_is_saved_is_read_by_another_process(tmp_path: Path) -> None:
+    ManifestStore(tmp_path).save(deployed(), EFFECTS)
+    assert ManifestStore(tmp_path).load() == deployed()
+
+
+def test_an_unfinished_apply_is_seen_until_the_next_save(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.save(deployed(), EFFECTS)
+    store.begin(deployed(8, "192.0.2.8").zones, EFFECTS)
+    found = ManifestStore(tmp_path).load()
+    assert found.zones == deployed().zones
+    assert found.pending == deployed(8, "192.0.2.8").zones
+    store.save(deployed(8, "192.0.2.8"), EFFECTS)
+    assert ManifestStore(tmp_path).load() == deployed(8, "192.0.2.8")
+
+
+def test_contents_that_are_no_longer_referred_to_are_removed(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.save(deployed(), EFFECTS)
+    store.save(deployed(8, "192.0.2.8"), EFFECTS)
+    assert len(list((tmp_path / "zones").iterdir())) == 1
+    store.save(Deployed("d"), EFFECTS)
+    assert not list((tmp_path / "zones").iterdir())
+
+
+def test_a_change_by_another_process_is_noticed(tmp_path: Path) -> None:
+    ours, theirs = ManifestStore(tmp_path), ManifestStore(tmp_path)
+    ours.save(deployed(), EFFECTS)
+    theirs.save(deployed(9), EFFECTS)
+    assert ours.load() == deployed(9)
+
+
+def test_an_unchanged_zone_is_neither_read_nor_written_again(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.save(deployed(), EFFECTS)
+    (path,) = (tmp_path / "zones").iterdir()
+    before = path.stat().st_mtime_ns
+    store.save(deployed(8), EFFECTS)
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "zones"])
+def test_damage_is_told_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    ManifestStore(tmp_path).save(deployed(), EFFECTS)
+    if damage == "zones":
+        (path,) = (tmp_path / "zones").iterdir()
+        path.write_text("junk\n")
+    else:
+        (tmp_path / damage).write_text("{")
+    with pytest.raises(ManifestError) as error:
+        ManifestStore(tmp_path).load()
+    assert str(tmp_path) in str(error.value)
