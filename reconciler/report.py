@@ -35,7 +35,7 @@ def check(evaluation: Evaluation) -> list[str]:
             f"{plural(evaluation.files_read, 'file')}, {plural(len(evaluation.site.hosts), 'host')}, "
             f"{plural(len(evaluation.site.zones), 'zone')}"
         )
-        lines.append(line("check", f"{size:<60} ok"))
+        lines.append(line("check", f"{size}: ok"))
     return lines
 
 
@@ -43,17 +43,18 @@ def plan(change: Plan, serials: Mapping[str, int], *, records_shown: int = _RECO
     """The plan, zone by zone. serials: the serial each zone is expected to get, where one is kept."""
     if change.empty:
         return [line("plan", "no change to what is served")]
-    rows = [row for zone in change.zones for row in _zone(zone, serials.get(zone.name, 0), records_shown)]
+    width = max((len(zone.name) for zone in change.zones), default=0)
+    rows = [row for zone in change.zones for row in _zone(zone, serials.get(zone.name, 0), records_shown, width)]
     rows += [f"{sign} {path}" for sign, path in change.files]
     rows += [f"note: {note}" for note in change.notes]
     return [line("plan" if index == 0 else "", row) for index, row in enumerate(rows)]
 
 
-def _zone(zone: ZonePlan, serial: int, records_shown: int) -> Iterable[str]:
+def _zone(zone: ZonePlan, serial: int, records_shown: int, width: int) -> Iterable[str]:
     counts = f"+{zone.diff.plus} ~{zone.diff.tilde} -{zone.diff.minus}"
     kind = {"new": "new zone", "removed": "zone removed", "changed": ""}[zone.kind]
     tail = str(serial) if serial and zone.kind != "removed" else ""
-    yield "  ".join(part for part in (f"{zone.name:<40}", f"{counts:<12}", kind, tail) if part).rstrip()
+    yield "  ".join(part for part in (f"{zone.name:<{width}}", f"{counts:<10}", kind, tail) if part).rstrip()
     if zone.kind_change:
         yield f"  becomes {zone.kind_change}"
     if zone.soa:

@@ -15,13 +15,13 @@ _DRIFT_SHOWN = 20
 
 
 def applied_lines(node: str, servers: Sequence[str], applied: Applied, duration: float) -> list[str]:
-    """`applied on lsvm2 in 0.21 s, verified against …`, serials, actions, drift."""
+    """`applied on lsvm2 in 0.21 s, verified against …`, then serials, what was done to servers, drift."""
     verified = f", verified against {' and '.join(servers)}" if servers else ""
     lines = [report.line("applied", f"on {node} in {report.seconds(duration)}{verified}")]
-    for zone, (_, serial) in applied.changed.items():
-        if serial:
-            lines.append(report.line("serial", f"{zone:<40} {serial}"))
-    lines += [report.line("did", action) for action in applied.actions]
+    serials = _serials(applied.changed)
+    if serials:
+        lines.append(report.line("serials", serials))
+    lines += [report.line("note", action) for action in applied.actions if action.startswith("restart")]
     return lines + drift_lines(applied.drift)
 
 
@@ -56,7 +56,7 @@ def applied_entry(
 ) -> Entry:
     """The audit's entry of an apply that went well. recorded: what the audit has of what is deployed."""
     added, changed, deleted = evaluation.plan.counts if evaluation.plan else (0, 0, 0)
-    note = f"applied on {node}, {_serials(applied.changed)}" if applied.changed else f"applied on {node}, no change"
+    note = f"applied on {node}: {_serials(applied.changed) or 'no serial changed'}"
     return Entry(
         subject=f"Apply {evaluation.commit[:12]}: +{added} ~{changed} -{deleted} records",
         trailers=_trailers(
@@ -124,4 +124,5 @@ def _trailers(
 
 
 def _serials(changed: Mapping[str, tuple[int, int]]) -> str:
-    return ", ".join(f"{zone} {serial}" if serial else zone for zone, (_, serial) in changed.items())
+    """`example.org. 2026112003, …`; nothing where no server keeps serials."""
+    return ", ".join(f"{zone} {serial}" for zone, (_, serial) in changed.items() if serial)

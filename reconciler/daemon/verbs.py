@@ -24,6 +24,9 @@ Show = Callable[[str], None]
 PATIENCE = 120.0
 """Seconds that a push or command waits for its outcome; the work goes on after that."""
 
+QUIET = 2.0
+"""Seconds before progress is shown."""
+
 
 class Verbs:
     """The verbs of one daemon."""
@@ -119,15 +122,17 @@ class Verbs:
             raise Temporary("the daemon is busy with something long; `reconciler status` tells what") from None
 
     def _await(self, listener: Listener, show: Show) -> int:
-        deadline = time.monotonic() + PATIENCE
+        """Show the outcome; progress only where it takes long enough for somebody to wonder."""
+        begun = time.monotonic()
         try:
             while True:
-                item = listener.queue.get(timeout=max(deadline - time.monotonic(), 0.01))
+                item = listener.queue.get(timeout=max(begun + PATIENCE - time.monotonic(), 0.01))
                 if isinstance(item, PassReport):
                     for text in item.lines:
                         show(text)
                     return 0 if item.result.good else 1
-                show(item)
+                if time.monotonic() - begun > QUIET:
+                    show(report.line("", item))
         except queue.Empty:
             show(report.line("waiting", "still at work; `reconciler status` tells when it is done"))
             return 1

@@ -5,6 +5,8 @@ that were started here are stopped.
 """
 
 import contextlib
+import os
+import pwd
 import subprocess
 import sys
 import time
@@ -62,7 +64,8 @@ class PocketSite:
 
     def init_command(self, *options: str) -> list[str]:
         """The command that sets the node up; run it before `start`."""
-        return self.command("init", "--root", str(self.root), *options)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        return self.command("init", "--root", str(self.root), "--user", user, *options)
 
     def start(self) -> None:
         """Start servers and daemon; return when the first pass has ended."""

@@ -4,6 +4,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from servers import wait_until
+
 from reconciler.demo.named import NamedServer
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns import names, rdata
@@ -15,6 +17,7 @@ from reconciler.services.base import Drift, Outcome
 from reconciler.services.bind.query import Server
 from reconciler.services.bind.service import Bind
 from reconciler.services.bind.staged import BindStaged
+from reconciler.services.bind.zonefile import serial_in
 from reconciler.site import Site, SiteZone
 from reconciler.state.model import Hatch
 from reconciler.state.schema import Dns, KeepRule, Key, SerialStyle, UpdateGrant
@@ -127,6 +130,12 @@ class Lab:
 
     def frozen(self, name: str) -> bool:
         return "frozen: yes" in self.rndc("zonestatus", name.rstrip("."), "IN", "_default").stdout
+
+    def freeze(self, name: str) -> None:
+        """Freeze as an admin would, and wait until the dump that this begins is over."""
+        serial = self.serial(f"{name}.")
+        assert self.rndc("freeze", name, "IN", "_default").returncode == 0
+        wait_until(lambda: serial_in(self.file(name)) == serial, what="the dump")
 
     def update(self, zone_name: str, *commands: str, key: Path | None = None) -> subprocess.CompletedProcess[str]:
         """One signed dynamic update with nsupdate(1)."""

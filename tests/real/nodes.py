@@ -125,8 +125,8 @@ def running_node(folder: Path, **options: Any) -> Iterator[tuple[PocketSite, Clo
     """A node that serves SITE, HOSTS and ZONES, and a clone; everything is stopped at the end."""
     node = PocketSite(folder, **options)
     try:
-        made = reconciler(node, "init", "--root", str(node.root), "--user", "root")
-        assert made.returncode == 0, made.stdout
+        made = subprocess.run(node.init_command(), env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stdout + made.stderr
         node.start()
         clone = Clone(node, folder / "clone")
         said = clone.change({"site.yaml": SITE, "hosts.yaml": HOSTS, **ZONES})

@@ -79,6 +79,14 @@ def test_anything_else_is_refused_by_both(programs, stand_in, request_line):
     assert not programs[1].exists() and not stand_in[1].calls
 
 
+def test_endless_request_is_not_read_to_its_end(programs, stand_in):
+    for answer in (
+        ask_script(programs, b"restart " + b" " * 300 + b"dnsmasq\n"),
+        stand_in[0].answer(b" " * 300 + b"\n"),
+    ):
+        assert "at most 128 bytes" in answer
+
+
 def test_script_restarts_and_signals_by_its_own_table(programs):
     assert ask_script(programs, b"restart dnsmasq\n") == "ok\n"
     assert ask_script(programs, b"reload dnsmasq\n") == "ok\n"
