@@ -25,6 +25,7 @@ lint: setup  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 test: lint  ## lint, then all tests, with the real servers
+	@scripts/packages.sh test
 	$(BIN)/python -m pytest -q --durations=10
 
 bench: setup  ## measure against the floor and a peer; prints a table

@@ -49,7 +49,7 @@ class Effects:
         staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         try:
-            with open(descriptor, "wb") as stream:
+            with os.fdopen(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), mode)
                 stream.write(content)
                 stream.flush()

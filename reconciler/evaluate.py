@@ -106,4 +106,17 @@ class Evaluator:
         return _Built(problems, built.site, files, len(tree))
 
     def _complaints(self, site: Site, deployed: Deployed) -> tuple[str, ...]:
+        if not self._services:
+            return ()
+        missing = _servers_needed(site) - {service.name for service in self._services}
+        if missing:
+            return tuple(
+                f"site.yaml: dns: needs {name}, but this node's node.yaml has no `{name}:` section; "
+                "add one, or change `clients_ask` or `authoritative`"
+                for name in sorted(missing)
+            )
         return tuple(complaint for service in self._services for complaint in service.check(site, deployed))
+
+
+def _servers_needed(site: Site) -> set[str]:
+    return {site.dns.clients_ask, *({"bind"} if site.dns.authoritative == "bind" else ())}

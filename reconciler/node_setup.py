@@ -45,7 +45,8 @@ def owner(name: str | None) -> Owner:
         entry = pwd.getpwnam(wanted)
     except KeyError:
         raise ConfigError(
-            f"there is no user {wanted}; create it first: adduser --system --group --home /srv/reconciler {wanted}"
+            f"there is no user {wanted}; systemd/reconciler.sysusers makes `reconciler` (README.md, Installing on one "
+            "node), or name another with --user"
         ) from None
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
@@ -91,6 +92,14 @@ def become(who: Owner) -> None:
         os.setgid(who.gid)
         os.setuid(who.uid)
         os.environ["HOME"] = pwd.getpwuid(who.uid).pw_dir
+        # git wants to see the folder it is started in, and root's own may be closed to others.
+        os.chdir("/")
+        for needed in (os.__file__, __file__):
+            if not os.access(needed, os.R_OK):
+                raise ConfigError(
+                    f"user {who.name} cannot read {needed}, so neither daemon nor hooks could run; install this program "
+                    "where everybody can read it, such as /opt/reconciler, and run this again"
+                )
 
 
 def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install the system programs that this project uses and this machine lacks, from the distribution's packages.
 #
-#   scripts/packages.sh          what `make setup`, `demo` and `test` need
+#   scripts/packages.sh          what `make setup` and `demo` need
+#   scripts/packages.sh test     what `make test` needs beside that
 #   scripts/packages.sh bench    what `make bench` needs beside that
 #
 # Nothing missing: nothing is done, and neither root nor the network is needed. No service is started or enabled.
@@ -162,11 +163,14 @@ clean_up() {
   rm -rf "$scratch"
 }
 
-if [[ ${1:-} == bench ]]; then
-  need dnsperf "measuring DNS servers" dnsperf
-else
-  look
-fi
+case ${1:-} in
+  bench) need dnsperf "measuring DNS servers" dnsperf ;;
+  test)
+    need busybox-static "a DHCP client for the tests: udhcpc" busybox
+    need strace "seeing in tests what reaches the disk, and when" strace
+    ;;
+  *) look ;;
+esac
 if ((${#missing[@]} == 0)); then
   say "all system programs are there"
   exit 0

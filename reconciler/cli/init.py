@@ -10,9 +10,9 @@ import click
 from reconciler import node_setup
 from reconciler.cli.common import config_option
 from reconciler.cli.next_steps import next_steps
-from reconciler.node_yaml import node_yaml
 from reconciler.config import load
 from reconciler.example import example_folder
+from reconciler.node_yaml import node_yaml
 
 
 @click.command(epilog="Example: sudo reconciler init --root /srv/reconciler --example")
@@ -22,7 +22,14 @@ from reconciler.example import example_folder
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("/srv/reconciler"),
     show_default=True,
-    help="Folder for the repository, the manifest and what the servers read. On a pair: on the replicated disk.",
+    help="Folder for the repository, the manifest and what dnsmasq reads. On a pair: on the replicated disk.",
+)
+@click.option(
+    "--bind-directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/var/lib/bind/reconciler"),
+    show_default=True,
+    help="Folder for what named reads and writes. AppArmor's profile of Debian and Ubuntu lets named into the default.",
 )
 @click.option("--node", help="This node's name.  [default: host name]")
 @click.option("--user", help="User that the daemon runs as.  [default: reconciler for root, else yourself]")
@@ -32,6 +39,7 @@ from reconciler.example import example_folder
 def command(
     config: Path,
     root: Path,
+    bind_directory: Path,
     node: str | None,
     user: str | None,
     bind: bool | None,
@@ -44,7 +52,13 @@ def command(
     Nothing is written to the servers' own configuration: what to add there is told at the end.
     """
     who = node_setup.owner(user)
-    values = _values(root.absolute(), node or socket.gethostname().partition(".")[0], bind, dnsmasq)
+    config = config.absolute()
+    name = node or socket.gethostname().partition(".")[0]
+    values: dict[str, Any] = {"node": name, "repo": root.absolute() / "state.git", "state": root.absolute() / "state"}
+    if bind or (bind is None and shutil.which("named")):
+        values["bind"] = {"directory": bind_directory.absolute()}
+    if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
+        values["dnsmasq"] = {"directory": root.absolute() / "dnsmasq"}
     for text in node_setup.write_config(config, node_yaml(values), who):
         click.echo(text)
     settings = load(config)
@@ -57,12 +71,3 @@ def command(
         for text in node_setup.first_commit(settings, example_folder(), who):
             click.echo(text)
     click.echo(next_steps(settings, config, who.name))
-
-
-def _values(root: Path, node: str, bind: bool | None, dnsmasq: bool | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"node": node, "repo": root / "state.git", "state": root / "state"}
-    if bind or (bind is None and shutil.which("named")):
-        values["bind"] = {"directory": root / "bind"}
-    if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
-        values["dnsmasq"] = {"directory": root / "dnsmasq"}
-    return values

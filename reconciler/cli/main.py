@@ -3,6 +3,8 @@
 import importlib
 import os
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -80,6 +82,11 @@ def main() -> None:
         code = 1
     except OSError as error:
         click.echo(f"reconciler: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
+        code = 1
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        click.echo(f"reconciler: a mistake in this program, please report it: {error!r} at {where}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -4,18 +4,27 @@ from pathlib import Path
 
 from reconciler.config import NodeConfig
 
+Step = tuple[str, list[str]]
+"""What to do, and the lines to write or run for it."""
+
+_PROFILE = "/etc/apparmor.d/usr.sbin.named"
+_READABLE = (Path("/var/lib/bind"), Path("/var/cache/bind"))
+"""Folders that AppArmor's profile of named (Debian, Ubuntu) lets it read and write."""
+
 
 def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
     """The steps that are left to a person, in order."""
     steps = []
     if settings.bind:
-        steps += _bind(settings.bind.directory, settings.bind.named_conf, user)
+        steps += _bind(settings.bind.directory, settings.bind.named_conf)
     if settings.dnsmasq:
         steps += _dnsmasq(settings.dnsmasq.directory)
+    if settings.bind and settings.dnsmasq and _clash(settings):
+        steps.append(_other_port(config))
     steps += [
-        ("start the daemon", ["systemctl enable --now reconciler-helper.socket reconciler"]),
+        ("start the daemon", ["systemctl daemon-reload", "systemctl enable --now reconciler-helper.socket reconciler"]),
         (
-            f"let people push: one line a key in the authorized_keys of user {user}; NAME stands in the audit",
+            f"let people push: one line a key in ~{user}/.ssh/authorized_keys; NAME stands in the audit",
             [
                 f'command="/usr/lib/reconciler/reconciler-git-shell NAME {settings.repo}",restrict '
                 "ssh-ed25519 AAAA... NAME"
@@ -36,30 +45,41 @@ def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
     return "\n".join(lines)
 
 
-def _bind(directory: Path, named_conf: Path, user: str) -> list[tuple[str, list[str]]]:
-    return [
-        (
-            f"let named read what is rendered: add to {named_conf.parent / 'named.conf.local'}",
-            [f'include "{directory}/named.conf.reconciler";'],
-        ),
-        (
-            "where AppArmor confines named: add to /etc/apparmor.d/local/usr.sbin.named, then reload the profile",
-            [
-                f"{directory}/ r,",
-                f"{directory}/** r,",
-                f"{directory}/zones/ rw,",
-                f"{directory}/zones/** rw,",
-                "apparmor_parser -r /etc/apparmor.d/usr.sbin.named",
-            ],
-        ),
-        (f"let {user} use rndc and named use the zones", [f"usermod -aG bind {user}", "systemctl restart named"]),
-    ]
+def _bind(directory: Path, named_conf: Path) -> list[Step]:
+    steps: list[Step] = []
+    if not any(directory.is_relative_to(folder) for folder in _READABLE):
+        rules = [f"{directory}/ r,", f"{directory}/** r,", f"{directory}/zones/ rw,", f"{directory}/zones/** rw,"]
+        steps = [
+            (
+                "where AppArmor confines named: add to /etc/apparmor.d/local/usr.sbin.named, then reload the profile",
+                [*rules, f"apparmor_parser -r {_PROFILE}"],
+            ),
+            (
+                "let the daemon write there: systemctl edit reconciler, then",
+                ["[Service]", f"ReadWritePaths={directory.parent}"],
+            ),
+        ]
+    where = named_conf.parent / "named.conf.local"
+    include = f'include "{directory}/named.conf.reconciler";'
+    return [*steps, (f"let named read what is rendered: add to {where}, then `rndc reconfig`", [include])]
 
 
-def _dnsmasq(directory: Path) -> list[tuple[str, list[str]]]:
-    return [
-        (
-            "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf",
-            [f"conf-file={directory}/dnsmasq.conf"],
-        )
-    ]
+def _dnsmasq(directory: Path) -> list[Step]:
+    what = "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf, then restart dnsmasq"
+    return [(what, [f"conf-file={directory}/dnsmasq.conf"])]
+
+
+def _clash(settings: NodeConfig) -> bool:
+    """Whether both servers are said to answer in the same place."""
+    bind, dnsmasq = settings.bind, settings.dnsmasq
+    return bind is not None and dnsmasq is not None and (bind.address, bind.port) == (dnsmasq.address, dnsmasq.port)
+
+
+def _other_port(config: Path) -> Step:
+    return (
+        "where both answer DNS: one port cannot be both's. In named.conf.options, before the restart of both:",
+        [
+            "listen-on port 5353 { 127.0.0.1; };  listen-on-v6 { none; };",
+            f"and in {config}, under bind: `port: 5353`",
+        ],
+    )

@@ -7,7 +7,7 @@ the way: the report says how it ended and whether another try makes sense.
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -78,6 +78,8 @@ class Passes:
     _drift: tuple[Drift, ...] = ()
     _given_up: dict[str, PassReport] = field(default_factory=dict)
     _waiting: tuple[str, str] = ("", "")
+    _recorded: Deployed | None = None
+    """What the audit has of what is deployed; behind it where an entry could not be written."""
 
     def evaluate(self, commit: str) -> Evaluation:
         """Evaluate a commit of the repository against what is deployed."""
@@ -121,8 +123,10 @@ class Passes:
             return self._record_failure(refusal, evaluation, wake, push)
         heal = any(not drift.healed for drift in found or ()) and self._heals(evaluation, found or ())
         assert evaluation.plan is not None
-        if evaluation.plan.empty and deployed.commit == commit and not deployed.pending and not heal:
-            return self._unchanged(commit, evaluation, found, wake)
+        if evaluation.plan.empty and deployed.commit == commit and not deployed.pending:
+            if not heal:
+                return self._unchanged(commit, evaluation, found, wake)
+            wake = replace(wake, trigger="drift")
         return self._apply(evaluation, deployed, wake, push, say)
 
     def _recover(self, say: Say) -> None:
@@ -203,13 +207,16 @@ class Passes:
             trigger=_trigger(wake, push),
             node=self.node.config.node,
             evaluation=evaluation,
-            recorded=deployed if self.node.audit.tip() else Deployed(),
+            recorded=self._recorded or (deployed if self.node.audit.tip() else Deployed()),
             applied=applied,
             pushed_by=record.pushed_by(push, wake.by),
             duration=duration,
             superseded=superseded,
         )
+        self._recorded = self._recorded or deployed
         audit = self._audit(entry)
+        if audit:
+            self._recorded = applied.deployed
         servers = [service.name for service in self.node.services]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
         if audit:

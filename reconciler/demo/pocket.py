@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reconciler.node_yaml import node_yaml
 from reconciler.daemon.client import ask
 from reconciler.daemon.protocol import Request
 from reconciler.demo.dnsmasq import DnsmasqServer
 from reconciler.demo.helper import Helper
 from reconciler.demo.named import NamedServer
 from reconciler.errors import ReconcilerError, Temporary
+from reconciler.node_yaml import node_yaml
 
 _PATIENCE = 30.0
 _POLL = 0.02

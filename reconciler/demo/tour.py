@@ -103,9 +103,9 @@ class _Tour:
         self.dig(self.named, "195.192-255.113.0.203.in-addr.arpa.", "PTR", expect="web.lab.example.net.")
 
     def make_mistake(self) -> None:
-        self.append("plotter: {mac: 52:54:00:12:34:61, ipv4: 192.168.10.4}\n")
-        self.commit("Add the plotter")
-        self.git("push", code=1, expect=("hosts.yaml:", "192.168.10.4", "virtual IP"))
+        self.append("plotter: {mac: 52:54:00:12:34:61, ipv4: 192.168.10.2}\nmodem: {ipv4: 192.168.10.255}\n")
+        self.commit("Add plotter and modem")
+        self.git("push", code=1, expect=("hosts.yaml:29:", "hosts.yaml:30:", "broadcast", "nothing was stored"))
         self.git("reset", "--quiet", "--hard", "origin/main")
 
     def delete_much(self) -> None:
@@ -128,7 +128,8 @@ class _Tour:
             "update add intruder.dyn.example.net 300 A 203.0.113.99\n"
             'update add _acme-challenge.dyn.example.net 60 TXT "a token"\nsend\n'
         )
-        self.stage.run("nsupdate", "-k", str(self.site.folder / "named/bind/reconciler.key"), cwd=self.clone, stdin=update)
+        key = self.site.folder / "named/bind/reconciler.key"
+        self.stage.run("nsupdate", "-k", str(key), cwd=self.clone, stdin=update)
         said = self.stage.run(*self.site.command("apply"), cwd=self.clone, expect="intruder.dyn.example.net.")
         if "_acme-challenge" in said:
             self.stage.fail("the record that the zone's `keep:` leaves to others was reported")

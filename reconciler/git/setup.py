@@ -73,12 +73,10 @@ def _configure(repo: Path, effects: Effects) -> list[str]:
     if listed.code:
         raise BadRepository(f"{repo / 'config'} cannot be read: {listed.text}")
     present = dict(entry.partition("\n")[::2] for entry in listed.stdout.split("\0"))
-    done = []
-    for key, value in settings(repo).items():
-        if present.get(key) != value:
-            _git(effects, repo, "config", "--replace-all", key, value)
-            done.append(f"set {key} = {value}")
-    return done
+    differing = {key: value for key, value in settings(repo).items() if present.get(key) != value}
+    for key, value in differing.items():
+        _git(effects, repo, "config", "--replace-all", key, value)
+    return [f"configured git for durable pushes ({len(differing)} settings)"] if differing else []
 
 
 def _install(path: Path, content: bytes, mode: int, effects: Effects) -> list[str]:

@@ -63,7 +63,9 @@ class Staged(Protocol):
     """
 
     @property
-    def pending(self) -> Mapping[str, DeployedZone]: ...
+    def pending(self) -> Mapping[str, DeployedZone]:
+        """Zones by name, as they will be."""
+        ...
 
     def commit(self, say: Say) -> Outcome:
         """Swap, reload and verify. On failure put the last good state back and raise ApplyFailed or Temporary."""

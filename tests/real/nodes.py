@@ -121,15 +121,16 @@ def status(node: PocketSite) -> dict[str, Any]:
 
 
 @contextmanager
-def running_node(folder: Path, **options: Any) -> Iterator[tuple[PocketSite, Clone]]:
-    """A node that serves SITE, HOSTS and ZONES, and a clone; everything is stopped at the end."""
+def running_node(folder: Path, *, site: str = SITE, **options: Any) -> Iterator[tuple[PocketSite, Clone]]:
+    """A node that serves `site`, HOSTS and ZONES, and a clone; everything is stopped at the end."""
     node = PocketSite(folder, **options)
     try:
         made = subprocess.run(node.init_command(), env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
         node.start()
         clone = Clone(node, folder / "clone")
-        said = clone.change({"site.yaml": SITE, "hosts.yaml": HOSTS, **ZONES})
+        zones = ZONES if "dynamic" in site else {"zones/example.net.yaml": ZONES["zones/example.net.yaml"]}
+        said = clone.change({"site.yaml": site, "hosts.yaml": HOSTS, **zones})
         assert "applied" in said, said + node.log.read_text()
         yield node, clone
     finally:

@@ -19,11 +19,14 @@ ACME = (KeepRule(name="_acme-challenge", types=["TXT"]), KeepRule(name="_acme-ch
 
 def test_change_keeps_records_of_others_and_takes_updates_afterwards(lab: Lab) -> None:
     lab.apply(site(dynamic(Z, "a 60 A 192.0.2.2", "b 60 A 192.0.2.2", keep=ACME)))
-    assert lab.update(
-        Z,
-        "update add _acme-challenge.dyn.net. 60 TXT apex",
-        "update add _acme-challenge.a.c.dyn.net. 60 TXT below",
-    ).returncode == 0
+    assert (
+        lab.update(
+            Z,
+            "update add _acme-challenge.dyn.net. 60 TXT apex",
+            "update add _acme-challenge.a.c.dyn.net. 60 TXT below",
+        ).returncode
+        == 0
+    )
     wanted = site(dynamic(Z, "a 60 A 192.0.2.3", keep=ACME))
     assert lab.drift(site(dynamic(Z, "a 60 A 192.0.2.2", "b 60 A 192.0.2.2", keep=ACME))) == ()
     outcome = lab.apply(wanted)
@@ -53,6 +56,20 @@ def test_updates_right_before_the_freeze_survive_and_so_does_our_change_after_a_
     lab.server.close()
     assert lab.ask("a.dyn.net.") == ["192.0.2.9"]
     assert all(lab.ask(f"u{n}.dyn.net.") == [f"192.0.2.{n}"] for n in range(1, 9))
+
+
+def test_updates_between_staging_and_freezing_are_overtaken_by_a_higher_serial(lab: Lab) -> None:
+    lab.apply(site(dynamic(Z, "a 60 A 192.0.2.2")))
+    staged = lab.stage(site(dynamic(Z, "a 60 A 192.0.2.3")))
+    assert staged is not None
+    for n in range(3):
+        lab.update(Z, f"update add u{n}.dyn.net. 60 A 192.0.2.66")
+    before = lab.serial(Z)
+    assert before > staged.pending[Z].serial
+    outcome = staged.commit(lab.said.append)
+    assert outcome.zones[Z].serial == lab.serial(Z) > before
+    assert lab.ask("a.dyn.net.") == ["192.0.2.3"]
+    assert lab.ask("u2.dyn.net.") == ["192.0.2.66"]
 
 
 def test_freeze_returns_before_the_dump_lies_in_the_file(lab: Lab) -> None:
@@ -131,7 +148,11 @@ def test_grants_of_other_keys(lab: Lab) -> None:
     assert lab.update(Z, "update add _acme-challenge.dyn.net. 60 TXT t", key=key).returncode == 0
     assert lab.update(Z, "update add one.lab.dyn.net. 60 A 192.0.2.4", key=key).returncode == 0
     assert lab.update(Z, "update add x.y.lab.dyn.net. 60 A 192.0.2.4", key=key).returncode == 0
-    for refused in ("lab.dyn.net. 60 A 192.0.2.4", "a.dyn.net. 60 A 192.0.2.4", "_acme-challenge.dyn.net. 60 CAA 0 issue x"):
+    for refused in (
+        "lab.dyn.net. 60 A 192.0.2.4",
+        "a.dyn.net. 60 A 192.0.2.4",
+        "_acme-challenge.dyn.net. 60 CAA 0 issue x",
+    ):
         assert "REFUSED" in lab.update(Z, f"update add {refused}", key=key).stderr
     assert (lab.folder / "keys.conf").stat().st_mode & 0o777 == 0o640
 
@@ -216,7 +237,9 @@ def test_cut_at_any_step_loses_nothing_and_the_next_apply_finishes(
     wanted = site(dynamic(Z, "a 60 A 192.0.2.3", "new 60 A 192.0.2.3", keep=ACME))
     staged = lab.stage(wanted)
     assert staged is not None
-    place = "reconciler.services.bind.rndc.Rndc" if step in ("freeze", "reload", "thaw") else "reconciler.effects.Effects"
+    place = (
+        "reconciler.services.bind.rndc.Rndc" if step in ("freeze", "reload", "thaw") else "reconciler.effects.Effects"
+    )
     with monkeypatch.context() as patch:
         _cut(patch, place, step, after=after)
         with pytest.raises(Cut):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from gitbench import Control, answer, clone, commit, git, state_repo, wait_until
 
-from reconciler.errors import Refused
 from reconciler.daemon.hook_request import HookRequest
+from reconciler.errors import Refused
 from reconciler.git.receive import Action, judge
 from reconciler.git.repo import Quarantine, StateRepo
 

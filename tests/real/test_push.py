@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from reconciler.demo.pocket import PocketSite
 from nodes import ENVIRONMENT, HOSTS, SITE, Clone, ask, reconciler, running_node, status
 from servers import wait_until
+
+from reconciler.demo.pocket import PocketSite
 
 pytestmark = pytest.mark.real
 
@@ -189,7 +189,8 @@ def test_who_pushed_is_the_keys_name_not_the_commits_author(node: PocketSite, cl
         ssh.write_text(f'#!/bin/sh\nshift\nSSH_ORIGINAL_COMMAND="$*" exec {shell} {name} {node.repo}\n')
         ssh.chmod(0o755)
         clone.commit({"hosts.yaml": HOSTS + f"by-{name}: {{ipv4: 192.168.10.{last}}}\n"})
-        done = clone.run("push", f"ssh://node{node.repo}", "HEAD:main", GIT_SSH_COMMAND=str(ssh), GIT_SSH_VARIANT="simple")
+        by_ssh = {"GIT_SSH_COMMAND": str(ssh), "GIT_SSH_VARIANT": "simple"}
+        done = clone.run("push", f"ssh://node{node.repo}", "HEAD:main", **by_ssh)
         assert done.returncode == 0, done.stdout
     entries = json.loads(reconciler(node, "log", "--json", "-n", "2").stdout)
     assert [dict(entry["trailers"])["Pushed-by"] for entry in entries] == ["grace", "ada"]

@@ -114,6 +114,12 @@ def test_before_bind_zones_are_forwarded_and_names_left_to_bind():
     assert not [path for path in render(site, settings(), BIND).files if path.startswith("hosts.d/")]
 
 
+def test_before_bind_a_client_cannot_hide_a_name_that_only_bind_knows():
+    names = ("dhcp-ignore-names=tag:net-internal", "dhcp-ignore-names=tag:net-guest")
+    assert all(line in lines(make_site(site=FORWARD), bind=BIND) for line in names)
+    assert names[0] not in lines(make_site())
+
+
 def test_before_bind_without_bind_is_a_complaint():
     assert "bind:" in render(make_site(site=FORWARD), settings(), None).complaints[0]
 

@@ -29,7 +29,9 @@ def change(ctx: Context, change: ZoneChange, staged: Path) -> Done:
     previous = base.zone if base else _read(name, path)
     old = previous.rrsets if previous and len(change.was) < 2 else {}
     serve(ctx, Given(zone, change.serial, change.want.serial, old, previous), staged)
-    deployed = DeployedZone(zone, change.want.dynamic, change.serial, zonefile.digest(zone.text(change.serial).encode()))
+    deployed = DeployedZone(
+        zone, change.want.dynamic, change.serial, zonefile.digest(zone.text(change.serial).encode())
+    )
     undo = partial(_undo, ctx, change, deployed, previous) if previous else None
     drift = (Drift(name, "-", f"{path} was edited by hand; the edited file is now {aside}", healed=True),)
     return Done(deployed, undo, drift if aside else ())

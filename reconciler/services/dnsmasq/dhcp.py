@@ -88,7 +88,8 @@ def _network(network: SiteNetwork, part: Mode) -> list[str]:
     prefixes = [prefix for prefix in (settings.ipv4, settings.ipv6) if prefix is not None]
     made = [f"# network {network.name}"]
     made += [setting("domain", name(network.domain), str(prefix)) for prefix in prefixes]
-    if not settings.lease_names:
+    if not settings.lease_names or part is Mode.FORWARD:
+        # Before BIND: dnsmasq does not know BIND's names, so a client that calls itself `www` would hide BIND's.
         made.append(setting("dhcp-ignore-names", f"tag:{tag}"))
     made += _ranges_v4(network, tag)
     made += _ranges_v6(network, tag)

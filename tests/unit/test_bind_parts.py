@@ -1,0 +1,147 @@
+"""The parts of services.bind that need no server."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns.records import group
+from reconciler.dns.serials import SerialStyle
+from reconciler.dns.zone import SOA, Zone
+from reconciler.errors import Refused
+from reconciler.services.bind import changes, conf, zonefile
+from reconciler.services.bind.keys import new_key_text, read_key_file, site_keys
+from reconciler.services.bind.verify import sample
+from reconciler.site import SiteZone
+from reconciler.state.schema import Key, SecretRef
+
+NAME = "example.net."
+
+
+def zone(*hosts: str) -> Zone:
+    records = [(f"{host}.{NAME}", 60, "A", "192.0.2.1") for host in hosts]
+    return Zone(NAME, SOA(f"ns.{NAME}", f"h.{NAME}"), group(records))
+
+
+def deployed(item: Zone, serial: int = 5, *, dynamic: bool = True) -> DeployedZone:
+    return DeployedZone(item, dynamic, serial)
+
+
+def wanted(item: Zone, *, dynamic: bool = True) -> dict[str, SiteZone]:
+    return {item.name: SiteZone(item, dynamic, "report", (), (), SerialStyle.DATE)}
+
+
+@pytest.mark.parametrize(
+    ("server_has", "serial", "expected"),
+    [
+        (("old", "both"), 4, False),
+        (("new", "both"), 5, True),
+        (("new", "both", "foreign"), 7, True),
+        (("old", "both", "foreign"), 7, False),
+        (("new", "both"), 4, False),
+    ],
+)
+def test_cut_off_change_has_landed_when_serial_and_records_say_so(
+    server_has: tuple[str, ...], serial: int, expected: bool
+) -> None:
+    pending = deployed(zone("new", "both"), 5)
+    assert changes.landed(pending, zone("old", "both"), zone(*server_has).rrsets, serial) is expected
+
+
+def test_what_differs() -> None:
+    same = Deployed(zones={NAME: deployed(zone("a"))})
+    assert list(changes.differing(wanted(zone("a")), same, ())) == []
+    assert list(changes.differing(wanted(zone("a")), same, {NAME})) == [NAME]
+    assert list(changes.differing(wanted(zone("b")), same, ())) == [NAME]
+    assert list(changes.differing(wanted(zone("a"), dynamic=False), same, ())) == [NAME]
+    unserved = Deployed(zones={NAME: deployed(zone("a"), 0)})
+    assert list(changes.differing(wanted(zone("a")), unserved, ())) == [NAME]
+    cut = Deployed(zones=same.zones, pending={NAME: deployed(zone("a"), 6)})
+    assert list(changes.differing(wanted(zone("a")), cut, ())) == [NAME]
+    assert changes.gone({}, same) == [NAME]
+    assert changes.gone({}, unserved) == []
+    assert changes.gone(wanted(zone("a")), same) == []
+
+
+@given(st.integers(0, 1000), st.integers(2, 50))
+def test_sample_is_even_and_keeps_both_ends(count: int, limit: int) -> None:
+    found = sample(range(count), limit)
+    assert len(found) == min(count, limit)
+    assert len(set(found)) == len(found)
+    if count:
+        assert (found[0], found[-1]) == (0, count - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "serial"),
+    [
+        (zone("a").text(2026112003), 2026112003),
+        ("$ORIGIN .\n$TTL 60\t; 1 minute\nexample.net\t\tIN SOA\tns.x. h.x. (\n\t\t\t\t11         ; serial\n", 11),
+        ("rubbish\n", None),
+        ("a. 1 IN SOA ns. h. 12", None),
+    ],
+)
+def test_serial_in_files_as_we_and_as_named_write_them(tmp_path: Path, text: str, serial: int | None) -> None:
+    path = tmp_path / "zone"
+    path.write_text(text)
+    assert zonefile.serial_in(path) == serial
+    assert zonefile.serial_in(tmp_path / "nothing") is None
+
+
+def test_file_is_ours_with_any_serial_but_with_no_other_change() -> None:
+    assert zonefile.is_zone(zone("a").text(77).encode(), zone("a"))
+    assert not zonefile.is_zone(zone("a", "b").text(77).encode(), zone("a"))
+    assert not zonefile.is_zone(b"", zone("a"))
+
+
+def test_includes_are_followed_and_keep_their_lines(tmp_path: Path) -> None:
+    main, inner = tmp_path / "named.conf", tmp_path / "more.d" / "a.conf"
+    inner.parent.mkdir()
+    inner.write_text("acl x { any; };\n")
+    ours = tmp_path / "ours"
+    main.write_text(
+        f'// include "{tmp_path}/no";\n/* include "{tmp_path}/no"; */ # include "{tmp_path}/no";\n'
+        f'options {{ version "include \\"/no\\";"; }};\n'
+        f'include "{tmp_path}/more.d/*.conf";\ninclude "{ours}"; include "relative";\n'
+    )
+    copies = conf.collect(main, {ours: "# staged\n"}, "/scratch")
+    assert [(copy.origin, copy.name) for copy in copies] == [(inner, "0.conf"), (ours, "1.conf"), (main, "2.conf")]
+    lines = copies[-1].text.split("\n")
+    assert lines[3:5] == ['include "/scratch/0.conf";', 'include "/scratch/1.conf"; include "relative";']
+    assert len(lines) == len(main.read_text().split("\n"))
+    assert copies[1].text == "# staged\n"
+
+
+def test_unreadable_include_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "named.conf").write_text(f'include "{tmp_path}/missing";\n')
+    with pytest.raises(OSError, match="missing"):
+        conf.collect(tmp_path / "named.conf", {}, "/scratch")
+
+
+def test_new_key_files_can_be_read_and_differ(tmp_path: Path) -> None:
+    path = tmp_path / "reconciler.key"
+    path.write_text(new_key_text())
+    key = read_key_file(path)
+    assert (key.name, key.algorithm, len(key.secret)) == ("reconciler", "hmac-sha256", 44)
+    assert new_key_text() != new_key_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["", 'key "a" { algorithm hmac-sha256; };', 'key a { algorithm x; secret "%%topsecret"; };']
+)
+def test_bad_key_file_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "key"
+    path.write_text(text)
+    with pytest.raises(Refused) as refused:
+        read_key_file(path)
+    assert "topsecret" not in str(refused.value)
+
+
+def test_site_key_must_not_take_the_nodes_own_name(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("c2VjcmV0\n")
+    keys = {"reconciler": Key(secret=SecretRef(secret="s")), "ok": Key(secret=SecretRef(secret="s"))}
+    found = site_keys(keys, tmp_path)
+    assert [key.name for key in found.keys] == ["ok"]
+    assert len(found.complaints) == 1
