@@ -66,9 +66,6 @@ def _right(connection: socket.socket, wire: bytes, question: Question) -> bool:
         answer = dns.message.from_wire(connection.recv(65535))
         wanted = dns.rdatatype.from_text(question.rtype)
         return any(
-            datum.to_text() == question.expected
-            for rrset in answer.answer
-            if rrset.rdtype == wanted
-            for datum in rrset
+            datum.to_text() == question.expected for rrset in answer.answer if rrset.rdtype == wanted for datum in rrset
         )
     return False

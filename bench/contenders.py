@@ -9,10 +9,11 @@ from typing import Protocol
 
 from bench.site import Inventory
 from bench.work import Pushed, WorkingCopy, run
-from reconciler.demo.named import FRAGMENT, NamedServer
+from reconciler.demo.named import NamedServer
 from reconciler.demo.pocket import PocketSite
 from reconciler.errors import ReconcilerError
 from reconciler.git.setup import settings
+from reconciler.services.bind.render import FRAGMENT
 
 _FIRST_SERIAL = 1000
 
@@ -93,7 +94,7 @@ class _Plain:
         for key, value in settings(self.repo).items():
             self._configure(key, value)
         (self.repo / "hooks").mkdir()
-        (self.served / "x").parent.mkdir(exist_ok=True)
+        self.served.mkdir()
         self._write_zones()
         text = "".join(f'zone "{z}" {{ type primary; file "{self._path(z)}"; }};\n' for z in self.inventory.zones(1))
         (self.named.bind / FRAGMENT).write_text(text)

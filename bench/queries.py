@@ -1,6 +1,7 @@
 """Answers lost or broken while hosts are changed by pushes."""
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def measure(folder: Path) -> None:
                 contender.deploy()
         finally:
             for process in running.values():
-                process.terminate()
+                process.send_signal(signal.SIGINT)
         rows = [[name, *_counts(process.communicate()[0])] for name, process in running.items()]
     finally:
         contender.stop()
@@ -47,7 +48,8 @@ def _questions() -> list[str]:
 
 
 def _dnsperf(port: int, questions: Path) -> "subprocess.Popen[str]":
-    argv = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(questions), "-Q", str(RATE), "-l", "3600", "-c", "4"]
+    server = ("-s", "127.0.0.1", "-p", str(port))
+    argv = ["dnsperf", *server, "-d", str(questions), "-Q", str(RATE), "-c", "4", "-l", "3600"]
     try:
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except FileNotFoundError:
@@ -58,4 +60,5 @@ def _counts(text: str) -> list[str]:
     counted = dict(_LOST.findall(text))
     line = next((line for line in text.splitlines() if "Response codes" in line), "")
     codes = dict(_CODES.findall(line))
-    return [counted["sent"], counted["lost"], codes.get("SERVFAIL", "0"), ", ".join(f"{k} {v}" for k, v in codes.items())]
+    shown = ", ".join(f"{code} {count}" for code, count in codes.items())
+    return [counted["sent"], counted["lost"], codes.get("SERVFAIL", "0"), shown]

@@ -1,4 +1,4 @@
-"""The small site that is measured, 200 records: as the reconciler's state, and as zone files for those who have none."""
+"""The small site that is measured, 200 records: as the reconciler's state, and as zone files for the others."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,7 @@
-"""A daemon that notes when each of its larger steps begins and ends. Run as `python -m bench.spans FILE COMMAND ...`."""
+"""A daemon that notes when each of its larger steps begins and ends.
+
+Run as `python -m bench.spans FILE COMMAND ...`, with the command and options of `reconciler`.
+"""
 
 import functools
 import json
@@ -16,7 +19,7 @@ from reconciler.cli.main import main
 from reconciler.daemon import passes, push, pushes
 from reconciler.demo.pocket import PocketSite
 from reconciler.git import repo
-from reconciler.services.bind import serve, service, staged, verify
+from reconciler.services.bind import serve, service, staged
 
 
 class Span(NamedTuple):
@@ -62,7 +65,7 @@ _STEPS: list[tuple[Any, str, str]] = [
     (manifest.ManifestStore, "begin", "manifest: pending"),
     (staged.BindStaged, "commit", "commit"),
     (serve, "_load", "reload and verify"),
-    (verify, "wrong_answers", "ask for the changed records"),
+    (serve, "wrong_answers", "ask for the changed records"),
     (manifest.ManifestStore, "save", "manifest: save"),
     (record.Audit, "record", "audit"),
     (pushes.Pushes, "forget", "forget the pusher"),

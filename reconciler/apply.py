@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.effects import Effects
-from reconciler.errors import NotPrimary, ReconcilerError
+from reconciler.errors import NotPrimary, ReconcilerError, Temporary, words
 from reconciler.manifest import ManifestStore
 from reconciler.services.base import Drift, Outcome, Say, Service, Staged
 from reconciler.site import Site
@@ -37,14 +37,20 @@ class Applier:
         """Bring all servers to `site`.
 
         Raises Refused (a checker said no, nothing was touched), ApplyFailed (put back), Temporary (put back, worth
-        another try) or NotPrimary (stopped where it was; the next apply finishes it).
+        another try; also a full or read-only disk) or NotPrimary (stopped where it was; the next apply finishes it).
+        Until `ManifestStore.note_recorded` is called the manifest says that the audit lacks this apply.
         """
+        try:
+            return self._apply(site, commit, say)
+        except OSError as error:
+            raise Temporary(words(error)) from error
+
+    def _apply(self, site: Site, commit: str, say: Say) -> Applied:
         before = self._store.load()
         staged = self._stage(site, before)
-        self._store.begin(_merge(stage.pending for _, stage in staged), self._effects)
         outcomes = self._commit(staged, before, say)
         after = _after(site, commit, before, outcomes, [service.name for service in self._services])
-        self._store.save(after, self._effects)
+        self._store.save(after, self._effects, recorded=False)
         return Applied(
             deployed=after,
             changed=_raised(before, after),
@@ -59,7 +65,8 @@ class Applier:
                 stage = service.stage(site, before, self._effects)
                 if stage is not None:
                     staged.append((service, stage))
-        except ReconcilerError:
+            self._store.begin(_merge(stage.pending for _, stage in staged), self._effects)
+        except (ReconcilerError, OSError):
             for _, stage in staged:
                 stage.discard()
             raise
@@ -75,7 +82,7 @@ class Applier:
         except NotPrimary:
             # Nothing further may be touched. The pending zones are on disk: whoever is primary next finishes.
             raise
-        except ReconcilerError:
+        except (ReconcilerError, OSError):
             for _, stage in staged[len(done) :]:
                 stage.discard()
             self._undo(done, before, say)
@@ -103,7 +110,7 @@ def _after(
         known = reported.get(name) or before.zones.get(name)
         serial = known.serial if known else 0
         digest = known.file_digest if known else ""
-        zones[name] = DeployedZone(item.zone, item.dynamic, serial, digest)
+        zones[name] = DeployedZone(item.zone, item.dynamic, serial, digest, item.leases)
     files = {
         path: digest
         for path, digest in before.files.items()

@@ -17,10 +17,9 @@ from reconciler.state.types import Flag, Identifier, Integer, Seconds
 DEFAULT_PATH = Path("/etc/reconciler/node.yaml")
 
 
-
 def _absolute(value: object) -> Path:
     path = Path(str(value))
-    if not path.is_absolute() or ".." in path.parts:
+    if not path.is_absolute() or ".." in path.parts or not str(value).isprintable():
         raise ValueError(f"{value!r} is not an absolute path")
     return path
 
@@ -71,6 +70,15 @@ class DnsmasqSettings(Strict):
     """Directives that dnsmasq.d/*.conf may use beyond the built-in list."""
 
 
+class LeaseSettings(Strict):
+    """Where a DHCP server keeps its leases."""
+
+    format: Literal["dnsmasq", "isc", "kea"] = "dnsmasq"
+    """Form of the files: dnsmasq's, ISC dhcpd's (dhcpd.leases, dhcpd6.leases), or Kea's memfile CSV."""
+    files: tuple[AbsolutePath, ...]
+    """The lease files; of Kea those of its lease file cleanup too."""
+
+
 class NodeConfig(Strict):
     """node.yaml."""
 
@@ -98,6 +106,17 @@ class NodeConfig(Strict):
     """BIND on this node; leave out where there is none."""
     dnsmasq: DnsmasqSettings | None = None
     """dnsmasq on this node; leave out where there is none."""
+    leases: LeaseSettings | None = None
+    """Leases of a DHCP server that is not ours; those of our dnsmasq are known without this."""
+
+    @property
+    def lease_source(self) -> LeaseSettings | None:
+        """Where leases are read; None where no DHCP server is known."""
+        if self.leases is not None:
+            return self.leases
+        if self.dnsmasq is not None and self.dnsmasq.dhcp:
+            return LeaseSettings.model_construct(format="dnsmasq", files=(self.dnsmasq.lease_file,))
+        return None
 
 
 def load(path: Path) -> NodeConfig:
@@ -108,7 +127,7 @@ def load(path: Path) -> NodeConfig:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}; `reconciler init` writes one, `--config` names another"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     try:
         return NodeConfig.model_validate(data)

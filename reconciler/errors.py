@@ -44,3 +44,10 @@ class NotPrimary(ReconcilerError):
 
 class BadRepository(ReconcilerError):
     """The state repository, or the audit in it, cannot be read or written: missing, damaged, or in the way."""
+
+
+def words(error: Exception) -> str:
+    """What an error says to a person: of the operating system's the file and the reason, without the number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

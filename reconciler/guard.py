@@ -27,7 +27,7 @@ def _zone_reasons(zone: ZonePlan) -> list[str]:
     if zone.apex_ns_changed:
         found.append(f"the NS records at the apex of {zone.name} would change")
     if zone.records_before >= MIN_RECORDS:
-        for count, verb in ((zone.diff.minus, "deleted"), (zone.diff.tilde, "changed")):
+        for count, verb in ((zone.state_diff.minus, "deleted"), (zone.state_diff.tilde, "changed")):
             share = 100 * count / zone.records_before
             if share > PERCENT:
                 found.append(

@@ -1,21 +1,26 @@
 """The manifest on disk: what the last apply left, and what an unfinished one was about to leave.
 
     STATE/manifest.json      commit, zones (serial, kind, digests), files
-    STATE/pending.json       the same for zones of an apply that has begun; gone when it ended
+    STATE/pending.json       the same for zones of an apply that has begun; gone when it ended and was recorded
     STATE/zones/NAME.DIGEST  content of each zone as applied, one record a line
+
+Both carry the id of their apply: where it is the same, the apply ended well and only its entry in the audit is missing.
 
 Zone contents are written under a name of their own before the manifest that refers to them, so whatever
 instant a crash picks, the manifest that is found is whole.
 """
 
+import hashlib
 import json
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns import names, zonetext
-from reconciler.dns.records import group
+from reconciler.dns.records import Key, group
 from reconciler.dns.zone import SOA, Zone
 from reconciler.effects import Effects
 from reconciler.errors import ReconcilerError
@@ -34,18 +39,21 @@ class ManifestStore:
         self._folder = folder
         self._stamp: tuple[object, ...] | None = None
         self._deployed = Deployed()
+        self._apply = ""
         self._contents: dict[str, Zone] = {}
 
     def load(self) -> Deployed:
         """What is deployed, or an empty Deployed where nothing was yet. Raises ManifestError."""
         stamp = (_stamp(self._manifest), _stamp(self._pending))
         if stamp != self._stamp:
-            manifest, pending = _read(self._manifest), _read(self._pending)
+            manifest, pending = self._read(self._manifest), self._read(self._pending)
+            ended = "apply" in pending and pending["apply"] == manifest.get("apply")
             self._deployed = Deployed(
                 commit=manifest.get("commit"),
-                zones=self._zones(manifest),
+                zones=self._zones(self._manifest, manifest),
                 files=manifest.get("files", {}),
-                pending=self._zones(pending),
+                pending={} if ended else self._zones(self._pending, pending),
+                unrecorded=ended,
             )
             self._stamp = stamp
         return self._deployed
@@ -56,21 +64,38 @@ class ManifestStore:
         return self._deployed
 
     def begin(self, pending: Mapping[str, DeployedZone], effects: Effects) -> None:
-        """Note durably that `pending` is about to be applied."""
-        if pending:
-            self._write_contents(pending, effects)
-            effects.replace(self._pending, _dump({"zones": _describe(pending)}))
+        """Note durably that an apply begins, and that `pending` is about to be served."""
+        self._apply = secrets.token_hex(8)
+        self._write_contents(pending, effects)
+        effects.replace(self._pending, _dump({"apply": self._apply, "zones": _describe(pending)}))
 
-    def save(self, deployed: Deployed, effects: Effects) -> None:
-        """Make `deployed` what the manifest says; an unfinished apply is over by that."""
+    def save(self, deployed: Deployed, effects: Effects, *, recorded: bool = True) -> None:
+        """Make `deployed` what the manifest says; an unfinished apply is over by that.
+
+        recorded: False where its entry in the audit is still to be written; `note_recorded` is called after that.
+        """
         self._write_contents(deployed.zones, effects)
         document = {"commit": deployed.commit, "files": dict(deployed.files), "zones": _describe(deployed.zones)}
-        effects.replace(self._manifest, _dump(document))
+        # Under an id of its own, a save that needs no record cannot be taken for one that lacks it.
+        apply = secrets.token_hex(8) if recorded else self._apply
+        effects.replace(self._manifest, _dump({"apply": apply, **document}))
+        if recorded:
+            self.note_recorded(effects)
+        self._forget_unused(deployed.zones, effects)
+        self._deployed = Deployed(deployed.commit, deployed.zones, deployed.files, unrecorded=not recorded)
+        self._stamp = (_stamp(self._manifest), _stamp(self._pending))
+
+    def note_recorded(self, effects: Effects) -> None:
+        """The audit has the apply that `save` was called for."""
         if self._pending.exists():
             effects.unlink(self._pending)
-        self._forget_unused(deployed.zones, effects)
-        self._deployed = Deployed(deployed.commit, deployed.zones, deployed.files)
+        self._deployed = replace(self._deployed, unrecorded=False)
         self._stamp = (_stamp(self._manifest), None)
+
+    def recover(self, effects: Effects) -> None:
+        """Remove files that a crash left half written."""
+        for path in self._folder.glob(".*.tmp"):
+            effects.unlink(path)
 
     @property
     def _manifest(self) -> Path:
@@ -83,16 +108,20 @@ class ManifestStore:
     def _content_path(self, name: str, digest: str) -> Path:
         return self._folder / "zones" / f"{names.filename(name)}.{digest[:16]}"
 
-    def _zones(self, document: Mapping[str, Any]) -> dict[str, DeployedZone]:
-        return {
-            name: DeployedZone(
-                zone=self._content(name, item["digest"]),
-                dynamic=item["dynamic"],
-                serial=item["serial"],
-                file_digest=item["file_digest"],
-            )
-            for name, item in document.get("zones", {}).items()
-        }
+    def _zones(self, path: Path, document: Mapping[str, Any]) -> dict[str, DeployedZone]:
+        try:
+            return {
+                name: DeployedZone(
+                    zone=self._content(name, item["digest"]),
+                    dynamic=item["dynamic"],
+                    serial=item["serial"],
+                    file_digest=item["file_digest"],
+                    leases=frozenset(_key(text) for text in item.get("leases", ())),
+                )
+                for name, item in document.get("zones", {}).items()
+            }
+        except (KeyError, TypeError) as error:
+            raise self._damaged(path, "a zone's entry is not as it should be") from error
 
     def _content(self, name: str, digest: str) -> Zone:
         known = self._contents.get(name)
@@ -100,14 +129,38 @@ class ManifestStore:
             return known
         path = self._content_path(name, digest)
         try:
-            zone = _parse(name, path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ManifestError(
-                f"{path}: {error}; the record of what is deployed is damaged. Move {self._folder} aside and run "
-                "`reconciler apply`: everything is then compared with the servers and applied anew"
-            ) from error
+            content = path.read_bytes()
+            if hashlib.sha256(content.removesuffix(b"\n")).hexdigest() != digest:
+                raise self._damaged(path, "its content is not what was applied")
+            zone = _parse(name, content.decode())
+        except OSError as error:
+            raise self._damaged(path, error.strerror or str(error)) from error
+        except ValueError as error:
+            raise self._damaged(path, str(error)) from error
         self._contents[name] = zone
         return zone
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            document = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._damaged(path, error.strerror or str(error)) from error
+        except (ValueError, RecursionError):
+            raise self._damaged(path, "not JSON") from None
+        if not isinstance(document, dict) or document.get("version") != _VERSION:
+            raise self._damaged(path, f"not a manifest of version {_VERSION}; written by another release?")
+        commit, parts = document.get("commit"), (document.get("files", {}), document.get("zones", {}))
+        if not isinstance(commit, str | None) or not all(isinstance(part, dict) for part in parts):
+            raise self._damaged(path, "not of the form of a manifest")
+        return document
+
+    def _damaged(self, path: Path, reason: str) -> ManifestError:
+        return ManifestError(
+            f"{path}: {reason}; the record of what is deployed is damaged. Move {self._folder} aside and run "
+            "`reconciler apply`: everything is then compared with the servers and applied anew"
+        )
 
     def _write_contents(self, zones: Mapping[str, DeployedZone], effects: Effects) -> None:
         effects.make_folder(self._folder / "zones")
@@ -133,25 +186,19 @@ def _describe(zones: Mapping[str, DeployedZone]) -> dict[str, Any]:
             "dynamic": item.dynamic,
             "digest": item.zone.digest,
             "file_digest": item.file_digest,
+            **({"leases": sorted(" ".join(key) for key in item.leases)} if item.leases else {}),
         }
         for name, item in sorted(zones.items())
     }
 
 
+def _key(text: str) -> Key:
+    owner, _, rtype = text.partition(" ")
+    return (owner, rtype)
+
+
 def _dump(document: Mapping[str, Any]) -> bytes:
     return json.dumps({"version": _VERSION, **document}, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict) or document.get("version") != _VERSION:
-        raise ManifestError(f"{path} is not a manifest of version {_VERSION}; written by another release?")
-    return document
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

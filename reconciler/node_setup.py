@@ -97,24 +97,28 @@ def become(who: Owner) -> None:
         for needed in (os.__file__, __file__):
             if not os.access(needed, os.R_OK):
                 raise ConfigError(
-                    f"user {who.name} cannot read {needed}, so neither daemon nor hooks could run; install this program "
-                    "where everybody can read it, such as /opt/reconciler, and run this again"
+                    f"user {who.name} cannot read {needed}, so neither daemon nor hooks could run; install this "
+                    "program where everybody can read it, such as /opt/reconciler, and run this again"
                 )
 
 
 def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:
-    """The bare repository with hooks, and BIND's key and empty fragment."""
+    """The bare repository with hooks, BIND's key, and empty files where the servers' configuration includes ours."""
     effects = Effects(Always(), helper=settings.helper)
     fallback = [sys.executable, "-m", "reconciler.cli.main", "hook", "pre-receive", "--config", str(config.resolve())]
     yield from setup.create(
         settings.repo, branch=settings.branch, control=settings.control, fallback=fallback, effects=effects
     )
+    wanted: list[tuple[Path, str, int]] = []
     if settings.bind:
-        for name, text in (("reconciler.key", new_key_text()), ("named.conf.reconciler", "")):
-            path = settings.bind.directory / name
-            if not path.exists():
-                effects.replace(path, text.encode())
-                yield f"wrote {path}"
+        wanted.append((settings.bind.directory / "reconciler.key", new_key_text(), 0o640))
+        wanted.append((settings.bind.directory / "named.conf.reconciler", "", 0o640))
+    if settings.dnsmasq:
+        wanted.append((settings.dnsmasq.directory / "dnsmasq.conf", "", 0o644))
+    for path, text, mode in wanted:
+        if not path.exists():
+            effects.replace(path, text.encode(), mode=mode)
+            yield f"wrote {path}"
 
 
 def first_commit(settings: NodeConfig, example: Path, who: Owner) -> Iterator[str]:

@@ -6,21 +6,22 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from reconciler.config import BindSettings, DnsmasqSettings, NodeConfig
+from reconciler.config import BindSettings, DnsmasqSettings, LeaseSettings, NodeConfig
 
 _HEAD = """\
 # Settings of this node for reconciler. What is served stands in the state repository, not here.
 # `systemctl reload reconciler` reads this file anew.
 """
 
+_SECTIONS: Mapping[str, type[BaseModel]] = {"bind": BindSettings, "dnsmasq": DnsmasqSettings, "leases": LeaseSettings}
+
 
 def node_yaml(values: Mapping[str, Any]) -> str:
-    """node.yaml with `values` set. Nested mappings `bind` and `dnsmasq` are written out, or shown commented."""
+    """node.yaml with `values` set. Sections are written out, or shown commented."""
     lines = [_HEAD]
     for name, field in NodeConfig.model_fields.items():
-        if name in ("bind", "dnsmasq"):
-            model = BindSettings if name == "bind" else DnsmasqSettings
-            lines += _section(name, field.description or "", model, values.get(name))
+        if name in _SECTIONS:
+            lines += _section(name, field.description or "", _SECTIONS[name], values.get(name))
         else:
             lines += _setting(name, field, values.get(name), indent="", commented=False)
     return "\n".join(lines) + "\n"

@@ -1,11 +1,12 @@
 """The plan: what an apply would change, in records and files, and what of it may surprise. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns.diff import ZoneDiff, diff
+from reconciler.dns.records import Key
 from reconciler.dns.zone import SOA
 from reconciler.site import Site, SiteZone
 
@@ -14,13 +15,15 @@ from reconciler.site import Site, SiteZone
 class ZonePlan:
     """The change of one zone.
 
-    records_before counts records without SOA. soa is (old, new) where the SOA's own values change.
+    records_before counts records without SOA and without leases. state_diff: the part of diff that the state brings;
+    the rest comes from leases. soa is (old, new) where the SOA's own values change.
     kind_change is "static" or "dynamic" where the zone becomes that.
     """
 
     name: str
     kind: Literal["new", "changed", "removed"]
     diff: ZoneDiff
+    state_diff: ZoneDiff
     records_before: int
     soa: tuple[SOA, SOA] | None = None
     kind_change: str = ""
@@ -29,8 +32,8 @@ class ZonePlan:
     def apex_ns_changed(self) -> bool:
         """Whether the NS RRset at the zone's apex is touched."""
         key = (self.name, "NS")
-        touched = {rrset.key for rrset in (*self.diff.added, *self.diff.removed)}
-        return key in touched or any(new.key == key for _, new in self.diff.changed)
+        touched = {rrset.key for rrset in (*self.state_diff.added, *self.state_diff.removed)}
+        return key in touched or any(new.key == key for _, new in self.state_diff.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,16 @@ class Plan:
         return not (self.zones or self.files)
 
     @property
+    def only_leases(self) -> bool:
+        """Something would change, and nothing of it by the state."""
+        return bool(self.zones) and not any(
+            zone.state_diff or zone.soa or zone.kind_change or zone.kind != "changed" for zone in self.zones
+        )
+
+    @property
     def counts(self) -> tuple[int, int, int]:
-        """Records added, changed and deleted over all zones."""
-        diffs = [zone.diff for zone in self.zones]
+        """Records that the state adds, changes and deletes, over all zones."""
+        diffs = [zone.state_diff for zone in self.zones]
         return sum(d.plus for d in diffs), sum(d.tilde for d in diffs), sum(d.minus for d in diffs)
 
 
@@ -69,20 +79,30 @@ def make(site: Site, files: Mapping[str, str], deployed: Deployed) -> Plan:
 
 
 def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan | None:
-    if new is None:
-        assert old is not None
-        return ZonePlan(name, "removed", diff(old.zone.rrsets, {}), _count(old))
-    if old is None:
-        return ZonePlan(name, "new", diff({}, new.zone.rrsets), 0)
-    kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
-    if new.zone.digest == old.zone.digest and not kind_change:
+    leases = (old.leases if old else frozenset()) | (new.leases if new else frozenset())
+    if old is not None and new is not None and old.zone.digest == new.zone.digest and old.dynamic == new.dynamic:
         return None
+    change = diff(old.zone.rrsets if old else {}, new.zone.rrsets if new else {})
+    by_state = _without(change, leases)
+    if new is None or old is None:
+        return ZonePlan(name, "new" if old is None else "removed", change, by_state, _count(old))
+    kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
     soa = None if new.zone.soa == old.zone.soa else (old.zone.soa, new.zone.soa)
-    return ZonePlan(name, "changed", diff(old.zone.rrsets, new.zone.rrsets), _count(old), soa, kind_change)
+    return ZonePlan(name, "changed", change, by_state, _count(old), soa, kind_change)
 
 
-def _count(zone: DeployedZone) -> int:
-    return sum(len(rrset.rdatas) for rrset in zone.zone.rrsets.values())
+def _without(change: ZoneDiff, keys: Set[Key]) -> ZoneDiff:
+    if not keys:
+        return change
+    return ZoneDiff(
+        tuple(rrset for rrset in change.added if rrset.key not in keys),
+        tuple(rrset for rrset in change.removed if rrset.key not in keys),
+        tuple(pair for pair in change.changed if pair[1].key not in keys),
+    )
+
+
+def _count(zone: DeployedZone | None) -> int:
+    return sum(len(rrset.rdatas) for rrset in zone.state.rrsets.values()) if zone else 0
 
 
 def _files(new: Mapping[str, str], old: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ def plan(change: Plan, serials: Mapping[str, int], *, records_shown: int = _RECO
 
 
 def _zone(zone: ZonePlan, serial: int, records_shown: int, width: int) -> Iterable[str]:
-    counts = f"+{zone.diff.plus} ~{zone.diff.tilde} -{zone.diff.minus}"
+    counts = f"+{zone.state_diff.plus} ~{zone.state_diff.tilde} -{zone.state_diff.minus}"
     kind = {"new": "new zone", "removed": "zone removed", "changed": ""}[zone.kind]
     tail = str(serial) if serial and zone.kind != "removed" else ""
     yield "  ".join(part for part in (f"{zone.name:<{width}}", f"{counts:<10}", kind, tail) if part).rstrip()
@@ -59,11 +59,14 @@ def _zone(zone: ZonePlan, serial: int, records_shown: int, width: int) -> Iterab
         yield f"  becomes {zone.kind_change}"
     if zone.soa:
         yield f"  ~ {zone.soa[1].line(zone.name, serial)}"
-    changes = zone.diff.changes
+    changes = zone.state_diff.changes
     for change in changes[:records_shown]:
         yield f"  {change.sign} {change.line}"
     if len(changes) > records_shown:
         yield f"  … and {len(changes) - records_shown} more"
+    by_leases = len(zone.diff.changes) - len(changes)
+    if by_leases:
+        yield f"  and {plural(by_leases, 'record')} of leases"
 
 
 def guarded(reasons: Iterable[str], *, how: str) -> list[str]:

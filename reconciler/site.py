@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from reconciler.dns.serials import SerialStyle
+from reconciler.dns.records import Key
 from reconciler.dns.zone import Zone
 from reconciler.state import schema
 from reconciler.state.model import Hatch
@@ -40,7 +41,7 @@ class SiteNetwork:
 
 @dataclass(frozen=True, slots=True)
 class SiteZone:
-    """A zone and how it is treated."""
+    """A zone and how it is treated. leases: keys of those RRsets in it that come from leases, not from the state."""
 
     zone: Zone
     dynamic: bool
@@ -48,6 +49,7 @@ class SiteZone:
     keep: tuple[KeepRule, ...]
     update: tuple[UpdateGrant, ...]
     serial: SerialStyle
+    leases: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,5 @@ class Site:
     keys: Mapping[str, schema.Key]
     bind_hatches: tuple[Hatch, ...] = ()
     dnsmasq_hatches: tuple[Hatch, ...] = ()
+    nodes: tuple[str, ...] = ()
+    """Names of the servers, as written."""

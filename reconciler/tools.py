@@ -1,9 +1,10 @@
 """Running other programs: always an argument list, never a shell; bounded in time; output captured."""
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import sh
 
@@ -42,15 +43,36 @@ def run(
 
     Raises Temporary when it is missing or does not end within `timeout` seconds (it is killed then).
     """
+    # Files in memory, not pipes: sh then needs no threads that feed and read them, and nothing can block.
+    with _memory_file() as given, _memory_file() as out, _memory_file() as errors:
+        given.write(stdin)
+        given.seek(0)
+        code = _run_with(argv, given, out, errors, timeout=timeout, cwd=cwd, env=env)
+        out.seek(0)
+        errors.seek(0)
+        return Completed(code, out.read(), errors.read().decode("utf-8", "replace"))
+
+
+def _run_with(
+    argv: Sequence[str],
+    given: BinaryIO,
+    out: BinaryIO,
+    errors: BinaryIO,
+    *,
+    timeout: float,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+) -> int:
     timed_out = threading.Event()
     try:
         process = sh.Command(argv[0])(
             *argv[1:],
-            _in=stdin,
+            _in=given,
+            _out=out,
+            _err=errors,
             _ok_code=_ANY_CODE,
             _cwd=str(cwd) if cwd else None,
             _env=dict(env) if env is not None else None,
-            _tty_out=False,
             _return_cmd=True,
             _bg=True,
             _bg_exc=False,
@@ -74,4 +96,8 @@ def run(
         raise Temporary(f"{argv[0]} was ended by a signal: exit code {error.exit_code}") from None
     finally:
         timer.cancel()
-    return Completed(int(process.exit_code), bytes(process.stdout), process.stderr.decode("utf-8", "replace"))
+    return int(process.exit_code)
+
+
+def _memory_file() -> BinaryIO:
+    return os.fdopen(os.memfd_create("reconciler"), "w+b", buffering=0)

@@ -38,17 +38,18 @@ class Audit:
         """Newest audit commit; None before the first, whose entry must hold everything that is deployed."""
         return self._reader.ref(self._ref)
 
-    def record(self, entry: Entry) -> str:
-        """Append an entry, durably; return its commit id.
+    def record(self, entry: Entry, *, when: int | None = None) -> str:
+        """Append an entry, durably; return its commit id. when: Unix time of the commit, now if left out.
 
         Notes on commits that are not in the repository are left out. Raises BadRepository when git cannot
         write it; what has been applied stays valid.
         """
-        result = self._write(entry)
+        when = int(time.time()) if when is None else when
+        result = self._write(entry, when)
         if result.code:
             # Perhaps somebody else moved the branch, or a state commit is gone: look again, once.
             present = {commit: text for commit, text in entry.notes.items() if self._has(commit)}
-            result = self._write(Entry(entry.subject, entry.trailers, entry.body, entry.files, present))
+            result = self._write(Entry(entry.subject, entry.trailers, entry.body, entry.files, present), when)
         if result.code:
             reason = "; ".join(line for line in result.text.splitlines() if "crash report" not in line)
             raise BadRepository(
@@ -58,8 +59,8 @@ class Audit:
         self._make_durable()
         return result.stdout.strip()
 
-    def _write(self, entry: Entry) -> tools.Completed:
-        stream = encode(self._commits(entry, int(time.time())))
+    def _write(self, entry: Entry, when: int) -> tools.Completed:
+        stream = encode(self._commits(entry, when))
         command = git(self._repo, *_SETTINGS, "fast-import", "--quiet", "--done", "--date-format=raw")
         try:
             result = self._effects.run(command, stdin=stream, timeout=120, cwd=Path("/"))
@@ -80,7 +81,10 @@ class Audit:
 
     def _make_durable(self) -> None:
         """git has synced the files' contents, not that they are named so (fsync(2))."""
-        for name in ("objects/pack", *(str(Path(ref).parent) for ref in (self._ref, NOTES_REF))):
+        folders = (
+            str(folder) for ref in (self._ref, NOTES_REF) for folder in Path(ref).parents if len(folder.parts) > 1
+        )
+        for name in ("objects/pack", *folders):
             if (self._repo / name).is_dir():
                 descriptor = os.open(self._repo / name, os.O_RDONLY | os.O_DIRECTORY)
                 try:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from reconciler.build import naming, networks, placing, reverse, zones
+from reconciler.build import leased, naming, networks, placing, reverse, zones
 from reconciler.build.naming import Scope
 from reconciler.checks import addresses, policies, records
 from reconciler.checks import names as name_checks
@@ -58,8 +58,11 @@ def build(state: State) -> Built:
         state.site.keys,
         state.bind_hatches,
         state.dnsmasq_hatches,
+        tuple(state.site.nodes),
     )
-    return Built(site, report.sorted())
+    site = leased.with_lease_zones(site, state.site.zones)
+    policies.check_static(state, site.zones, report)
+    return Built(None if report.failed else site, report.sorted())
 
 
 def _zone_names(

@@ -117,7 +117,7 @@ def site_zones(state: State, records: ZoneRecords, ttls: Mapping[str, int]) -> d
         soa = written.get(name) or _soa(state, name, records, ttls[name])
         result[name] = SiteZone(
             Zone(name, soa, group(rows)),
-            policy.dynamic,
+            bool(policy.dynamic),
             policy.drift,
             tuple(policy.keep),
             tuple(policy.update),

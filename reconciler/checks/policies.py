@@ -1,11 +1,12 @@
 """Checks of `zones:`, `keys:` and `dns:`, and of sections that this release does not act on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
 from reconciler.checks.report import Origin, Report
 from reconciler.dns import names
 from reconciler.errors import BadName
+from reconciler.site import SiteZone
 from reconciler.state.model import State
 from reconciler.state.schema import ZonePolicy
 
@@ -38,20 +39,24 @@ def check(state: State, zones: Collection[str], report: Report) -> None:
 
 
 def _check_dynamic(state: State, zone: str, policy: ZonePolicy, report: Report) -> None:
-    if not policy.dynamic:
-        for key in ("keep", "update"):
-            if getattr(policy, key):
-                report.error(
-                    zone_setting(state, zone, key),
-                    f"`{key}:` has no meaning for zone {zone}, which is static",
-                    "set `dynamic: yes`, or remove it",
-                )
-    elif state.site.dns.authoritative != "bind":
+    if policy.dynamic and state.site.dns.authoritative != "bind":
         report.error(
             zone_setting(state, zone, "dynamic"),
             f"zone {zone} cannot be dynamic without BIND",
             "set `authoritative: bind` under `dns:`",
         )
+
+
+def check_static(state: State, zones: Mapping[str, SiteZone], report: Report) -> None:
+    """Settings that only a dynamic zone can have; told once it is known which zones are."""
+    for zone, policy in state.site.zones.items():
+        for key in ("keep", "update"):
+            if getattr(policy, key) and zone in zones and not zones[zone].dynamic:
+                report.error(
+                    zone_setting(state, zone, key),
+                    f"`{key}:` has no meaning for zone {zone}, which is static",
+                    "set `dynamic: yes`, or remove it",
+                )
 
 
 def _check_rules(state: State, zone: str, policy: ZonePolicy, report: Report) -> None:
@@ -79,6 +84,10 @@ def _check_without_effect(state: State, report: Report) -> None:
     for key in ("wan", "pair"):
         if getattr(site, key) is not None:
             report.warn(at(key), f"nothing acts on `{key}:` in this release", "it is read and checked only")
+    for name, network in site.networks.items():
+        if network.isolated:
+            text = f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release'
+            report.warn(at("networks", name, "isolated"), text)
     if site.dns.forwarders and site.dns.clients_ask != "dnsmasq":
         report.warn(
             at("dns", "forwarders"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.common import ask_daemon, config_option, settings_of, show
+from reconciler.cli.common import as_owner, ask_daemon, config_option, settings_of, show
 from reconciler.config import NodeConfig
 from reconciler.daemon.lock import exclusive
 from reconciler.daemon.node import assemble
@@ -33,6 +33,7 @@ def command(config: Path, allow_mass_change: bool) -> None:
 
 
 def _alone(settings: NodeConfig, allow: bool) -> int:
+    as_owner(settings)
     with exclusive(settings.control):
         passes = Passes(assemble(settings))
         passes.read_pause()

@@ -1,6 +1,7 @@
 """What several commands share: the --config option, asking the daemon, coloured report lines."""
 
 import os
+import pwd
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler import node_setup
 from reconciler.config import DEFAULT_PATH, NodeConfig, load
 from reconciler.daemon.client import ask
 from reconciler.daemon.protocol import Request
@@ -69,3 +71,13 @@ def request(verb: str, arguments: Mapping[str, str] | None = None) -> Request:
 def settings_of(config: Path) -> NodeConfig:
     """Read node.yaml."""
     return load(config)
+
+
+def as_owner(settings: NodeConfig) -> None:
+    """Go on as the user that the node's files belong to, if root calls.
+
+    What root writes there the daemon could not read; and root does not run git in somebody else's repository.
+    """
+    if settings.repo.exists():
+        entry = pwd.getpwuid(settings.repo.stat().st_uid)
+        node_setup.become(node_setup.Owner(entry.pw_name, entry.pw_uid, entry.pw_gid))

@@ -22,7 +22,7 @@ def command(config: Path, name: str) -> None:
     node = assemble(settings_of(config))
     try:
         code = push.pre_receive(node, _request(name), click.echo)
-    except ReconcilerError as error:
+    except (ReconcilerError, OSError) as error:
         code = push.failed(error, click.echo)
     raise SystemExit(code)
 

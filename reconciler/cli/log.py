@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reconciler.audit.history import history
-from reconciler.cli.common import config_option, json_option, settings_of
+from reconciler.cli.common import as_owner, config_option, json_option, settings_of
 
 
 @click.command(epilog="Example: reconciler log -n 5")
@@ -19,7 +19,9 @@ def command(config: Path, number: int, as_json: bool) -> None:
     `git log audit` in the repository (`git log origin/audit` in a clone) shows the same, `git show` the exact
     difference.
     """
-    entries = history(settings_of(config).repo, limit=number)
+    settings = settings_of(config)
+    as_owner(settings)
+    entries = history(settings.repo, limit=number)
     if as_json:
         documents = [{**entry._asdict(), "when": entry.when.isoformat()} for entry in entries]
         click.echo(json.dumps(documents, indent=2))

@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": "Run the daemon.",
     "status": "Show what this node serves and what is wrong.",
     "log": "Show the history of applies.",
+    "leases": "Show who is connected, now or then.",
     "pause": "Apply nothing until `resume`.",
     "resume": "End a pause.",
     "rollback": "Bring the state of an older commit back.",

@@ -65,7 +65,7 @@ def _bind(directory: Path, named_conf: Path) -> list[Step]:
 
 
 def _dnsmasq(directory: Path) -> list[Step]:
-    what = "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf, then restart dnsmasq"
+    what = "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf"
     return [(what, [f"conf-file={directory}/dnsmasq.conf"])]
 
 
@@ -77,7 +77,7 @@ def _clash(settings: NodeConfig) -> bool:
 
 def _other_port(config: Path) -> Step:
     return (
-        "where both answer DNS: one port cannot be both's. In named.conf.options, before the restart of both:",
+        "where both answer DNS: one port cannot be both's. In named.conf.options, then restart named:",
         [
             "listen-on port 5353 { 127.0.0.1; };  listen-on-v6 { none; };",
             f"and in {config}, under bind: `port: 5353`",

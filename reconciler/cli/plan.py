@@ -7,7 +7,7 @@ import click
 
 from reconciler import folder, report
 from reconciler.cli.check import problems
-from reconciler.cli.common import config_option, json_option, settings_of, show
+from reconciler.cli.common import as_owner, config_option, json_option, settings_of, show
 from reconciler.daemon.node import Node, assemble
 from reconciler.daemon.push import serials
 from reconciler.evaluate import Evaluation
@@ -39,6 +39,7 @@ def _evaluate(node: Node, working_copy: Path | None, commit: str | None) -> Eval
     deployed = node.store.load()
     if working_copy:
         return node.evaluator.evaluate("working copy", folder.read(working_copy), deployed)
+    as_owner(node.config)
     found = node.repo.resolve(commit or node.config.branch)
     return node.evaluator.evaluate(found, node.repo.tree(found), deployed)
 
@@ -64,7 +65,7 @@ def _document(node: Node, evaluation: Evaluation) -> dict[str, object]:
                 "name": zone.name,
                 "kind": zone.kind,
                 "serial": expected.get(zone.name),
-                "changes": [{"sign": change.sign, "record": change.line} for change in zone.diff.changes],
+                "changes": [{"sign": change.sign, "record": change.line} for change in zone.state_diff.changes],
             }
             for zone in zones
         ],

@@ -46,8 +46,14 @@ def _print(status: dict[str, Any]) -> None:
             show(text)
     if status["retry_in"] is not None:
         click.echo(f"retry     in {status['retry_in']} s")
+    if status["trouble"]:
+        show(f"failed    {status['trouble']}")
     for item in status["drift"]:
         show(f"drift     {item['place']} {item['change']} {item['text']}")
+    if status["leases"] is not None:
+        click.echo(f"leases    {status['leases']}")
+    for text in status["lease_problems"]:
+        show(f"leases    {text}")
     for text in status["warnings"]:
         show(text)
     _zones(status["zones"])

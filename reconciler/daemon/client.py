@@ -17,9 +17,11 @@ def ask(path: Path, request: Request, show: Callable[[str], None], *, timeout: f
         connection.settimeout(timeout)
         try:
             connection.connect(str(path))
+        except PermissionError as error:
+            raise Temporary(f"only root and the daemon's own user may ask the daemon at {path}; use sudo") from error
         except OSError as error:
             raise Temporary(
-                f"no daemon answers at {path} ({error.strerror}); `systemctl status reconciler` tells why, "
+                f"no daemon answers at {path} ({error.strerror or error}); `systemctl status reconciler` tells why, "
                 "`--config` names another node.yaml"
             ) from error
         try:
@@ -33,5 +35,5 @@ def ask(path: Path, request: Request, show: Callable[[str], None], *, timeout: f
         except TimeoutError as error:
             raise Temporary(f"the daemon gave no answer for {timeout:.0f} s; its log tells what it is doing") from error
         except OSError as error:
-            raise ProtocolError(f"the connection to the daemon broke: {error.strerror}") from error
+            raise ProtocolError(f"the connection to the daemon broke: {error.strerror or error}") from error
     raise ProtocolError("the daemon ended in the middle of its answer; what was asked may or may not be done")

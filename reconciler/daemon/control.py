@@ -16,6 +16,9 @@ from reconciler.errors import ConfigError, ReconcilerError
 
 log = logging.getLogger(__name__)
 
+_NAP = 60.0
+"""Seconds after which the listening thread looks up without being asked anything."""
+
 Answer = Callable[[Request, Callable[[str], None]], int]
 """Takes a request and a way to show lines; returns an exit code."""
 
@@ -26,7 +29,7 @@ class ControlServer:
     def __init__(self, path: Path, verbs: dict[str, Answer]) -> None:
         self._path = path
         self._server = _listen(path, verbs)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True, name="control")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_NAP,), daemon=True, name="control")
 
     def start(self) -> None:
         """Begin to answer."""
@@ -34,6 +37,8 @@ class ControlServer:
 
     def stop(self) -> None:
         """Stop answering and remove the socket."""
+        # Ends the nap: a socket that is shut down is ready for ever.
+        self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -43,7 +48,7 @@ class ControlServer:
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
-    request_queue_size = 64
+    request_queue_size = 1024
 
     def __init__(self, path: str, verbs: dict[str, Answer]) -> None:
         self.verbs = verbs
@@ -52,6 +57,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 class _Handler(socketserver.StreamRequestHandler):
     timeout = 300.0
+    gone = False
 
     def handle(self) -> None:
         verbs = cast(_Server, self.server).verbs
@@ -74,20 +80,24 @@ class _Handler(socketserver.StreamRequestHandler):
             self.wfile.write(encode_end(code))
 
     def _show(self, text: str) -> None:
-        # Whoever asked may have gone (Ctrl-C in a push); what was asked for goes on.
-        with contextlib.suppress(OSError):
-            self.wfile.write(encode_line(text))
-            self.wfile.flush()
+        # Whoever asked may have gone (Ctrl-C in a push) or read no more; what was asked for goes on.
+        if not self.gone:
+            try:
+                self.wfile.write(encode_line(text))
+            except OSError:
+                self.gone = True
 
 
 def _listen(path: Path, verbs: dict[str, Answer]) -> _Server:
     if path.exists():
+        if not path.is_socket():
+            raise ConfigError(f"{path} is no socket; set `control:` to a path of its own")
         if _alive(path):
             raise ConfigError(f"a daemon already answers at {path}; two on one node would work against each other")
         path.unlink()
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     mask = os.umask(0o177)
     try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         return _Server(str(path), verbs)
     except OSError as error:
         raise ConfigError(f"cannot listen at {path}: {error.strerror or error}") from error

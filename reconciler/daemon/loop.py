@@ -10,9 +10,14 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import TypeVar
 
 from reconciler.daemon import notify
 from reconciler.daemon.passes import Passes, PassReport, Result, Wake
+from reconciler.errors import Temporary
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +61,15 @@ class Loop:
         self._resync = resync
         self._condition = threading.Condition()
         self._wakes: list[Wake] = []
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[_Job] = deque()
         self._listeners: list[Listener] = []
         self._reports: OrderedDict[str, PassReport] = OrderedDict()
         self._stopping = False
+        self._ended = False
         self._begun = 0
         self._delays = backoff()
+        self._retry = Wake("retry")
+        self._lease_end: float | None = None
 
     def wake(self, wake: Wake) -> None:
         """Ask for a pass. Any thread may."""
@@ -69,19 +77,37 @@ class Loop:
             self._wakes.append(wake)
             self._condition.notify_all()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run in the loop's thread before the next pass. Any thread may."""
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Have `work` done in the loop's thread before the next pass. Any thread may.
+
+        What it returns or raises stands in the future; Temporary if the loop ends before.
+        """
+        future: Future[T] = Future()
+
+        def job(ended: bool) -> None:
+            try:
+                if ended:
+                    raise Temporary("the daemon is stopping or reading new settings; try again")
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
         with self._condition:
-            self._jobs.append(job)
-            self._condition.notify_all()
+            ended = self._ended
+            if not ended:
+                self._jobs.append(job)
+                self._condition.notify_all()
+        if ended:
+            job(True)
+        return future
 
     def listen(self, commit: str | None) -> Listener:
         """Hear of the next pass, or of the one that settles `commit` (also where that has been already)."""
         with self._condition:
             listener = Listener(commit, self._begun)
             report = self._reports.get(commit) if commit else None
-            if report is not None:
-                listener.queue.put(report)
+            if report is not None or self._ended:
+                listener.queue.put(report or _stopping())
             else:
                 self._listeners.append(listener)
         return listener
@@ -100,21 +126,23 @@ class Loop:
         """Work until `stop`."""
         self.wake(Wake("start", thorough=True))
         resync_at = time.monotonic() + self._resync
-        while not self._stopping:
+        while True:
             self._tend()
+            if self._stopping:
+                break
             job, wake = self._next(resync_at)
             if job is not None:
-                job()
+                job(False)
             elif wake is not None:
                 if wake.thorough:
                     resync_at = time.monotonic() + self._resync
                 self._pass(wake)
         self._dismiss_all()
 
-    def _next(self, resync_at: float) -> tuple[Callable[[], None] | None, Wake | None]:
+    def _next(self, resync_at: float) -> tuple["_Job | None", Wake | None]:
         with self._condition:
             now = time.monotonic()
-            due = min(resync_at, self.retry_at or resync_at)
+            due = min(resync_at, self.retry_at or resync_at, self._lease_end or resync_at)
             if not self._jobs and not self._wakes and now < due:
                 # Woken at least each second: a signal sets a flag, and systemd wants its sign of life.
                 self._condition.wait(min(due - now, 1.0))
@@ -126,21 +154,37 @@ class Loop:
                 return None, _coalesce(wakes)
             now = time.monotonic()
             if self.retry_at is not None and now >= self.retry_at:
-                return None, Wake("retry")
+                return None, self._retry
+            if self._lease_end is not None and now >= self._lease_end:
+                return None, Wake("lease")
             return None, Wake("resync", thorough=True) if now >= resync_at else None
 
     def _pass(self, wake: Wake) -> None:
         with self._condition:
             self._begun += 1
-        self.busy_since, self.retry_at = time.time(), None
-        report = self.passes.make(wake, self._say)
+        begun = time.time()
+        self.busy_since, self.retry_at = begun, None
+        report = self._make(wake)
         self.busy_since = None
+        # One that had ended before was not looked at (paused, standby), and would wake us for ever.
+        ends = report.again_at if report.again_at is not None and report.again_at > begun else None
+        self._lease_end = time.monotonic() + ends - time.time() if ends is not None else None
         if report.result is Result.WAITING:
+            self._retry = Wake("retry", thorough=wake.thorough)
             self.retry_at = time.monotonic() + next(self._delays)
         else:
             self._delays = backoff()
         self._log(wake, report)
         self._publish(report)
+
+    def _make(self, wake: Wake) -> PassReport:
+        try:
+            return self.passes.make(wake, self._say)
+        except Exception:
+            # A mistake of this program's own must not end it: the push that mends or avoids it has to be served.
+            log.exception("a pass could not be made")
+            text = f"{'failed':<9} the daemon met an error of its own, see its log"
+            return PassReport(Result.FAILED, None, (text,), time.time())
 
     def _say(self, text: str) -> None:
         notify.notify("WATCHDOG=1")
@@ -161,23 +205,22 @@ class Loop:
                 self._reports.popitem(last=False)
             waiting = []
             for listener in self._listeners:
-                if (
-                    listener.commit in settled
-                    or (listener.after < self._begun
-                    and not (listener.commit and report.commit))
-                ):
+                # Who waits for a commit began to after it was stored: a pass that began later had it, or one on top.
+                if listener.commit in settled or listener.after < self._begun:
                     listener.queue.put(report)
                 else:
                     waiting.append(listener)
             self._listeners = waiting
 
     def _dismiss_all(self) -> None:
-        text = "the daemon is stopping; what is not applied yet is applied at its start"
-        report = PassReport(Result.WAITING, None, (f"{'waiting':<9} {text}",), time.time())
         with self._condition:
-            for listener in self._listeners:
-                listener.queue.put(report)
-            self._listeners.clear()
+            self._ended = True
+            listeners, self._listeners = self._listeners, []
+            jobs, self._jobs = self._jobs, deque()
+        for listener in listeners:
+            listener.queue.put(_stopping())
+        for job in jobs:
+            job(True)
 
     def _log(self, wake: Wake, report: PassReport) -> None:
         if report.result is Result.UNCHANGED and not report.drift:
@@ -190,6 +233,15 @@ class Loop:
             log.log(level, "%s: %s", wake.trigger, text, extra={"fields": {"commit": report.commit}})
 
 
+_Job = Callable[[bool], None]
+"""Something to be done; told whether the loop has ended instead."""
+
+
+def _stopping() -> PassReport:
+    text = "the daemon is stopping or reading new settings; what is not applied yet is applied when it is back"
+    return PassReport(Result.WAITING, None, (f"{'waiting':<9} {text}",), time.time())
+
+
 def _coalesce(wakes: list[Wake]) -> Wake:
     """One wake for many: the first that somebody asked for names the trigger; wishes add up."""
     named = next((wake for wake in wakes if wake.by), wakes[0])
@@ -197,5 +249,6 @@ def _coalesce(wakes: list[Wake]) -> Wake:
         trigger=named.trigger,
         thorough=any(wake.thorough for wake in wakes),
         allow=any(wake.allow for wake in wakes),
+        again=any(wake.again for wake in wakes),
         by=named.by,
     )

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from reconciler.apply import Applier
+from reconciler.audit.leases import LeaseHistory
 from reconciler.audit.record import Audit
 from reconciler.config import NodeConfig
+from reconciler.daemon.leases import Leases
 from reconciler.daemon.pushes import Pushes
 from reconciler.effects import Effects
-from reconciler.evaluate import Evaluator
+from reconciler.evaluate import Evaluator, nobody
 from reconciler.git.repo import StateRepo
 from reconciler.manifest import ManifestStore
 from reconciler.role.always import Always
@@ -32,6 +34,7 @@ class Node:
     applier: Applier
     audit: Audit
     pushes: Pushes
+    leases: Leases | None
 
 
 def assemble(config: NodeConfig) -> Node:
@@ -48,6 +51,9 @@ def assemble(config: NodeConfig) -> Node:
         bind=frozenset(config.bind.allow if config.bind else ()),
         dnsmasq=frozenset(config.dnsmasq.allow if config.dnsmasq else ()),
     )
+    source = config.lease_source
+    history = LeaseHistory(config.repo, effects, node=config.node)
+    leases = Leases(source, config.state, history) if source else None
     return Node(
         config=config,
         role=role,
@@ -55,8 +61,9 @@ def assemble(config: NodeConfig) -> Node:
         repo=StateRepo(config.repo),
         store=store,
         services=tuple(services),
-        evaluator=Evaluator(services, allow),
+        evaluator=Evaluator(services, allow, leases.records if leases else nobody),
         applier=Applier(services, store, effects),
         audit=Audit(config.repo, effects, node=config.node),
         pushes=Pushes(config.state / "pushes"),
+        leases=leases,
     )

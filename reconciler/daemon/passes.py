@@ -17,7 +17,7 @@ from reconciler.daemon import record
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
 from reconciler.deployed import Deployed
-from reconciler.errors import NotPrimary, ReconcilerError, Temporary
+from reconciler.errors import NotPrimary, ReconcilerError, Temporary, words
 from reconciler.evaluate import Evaluation
 from reconciler.git.maintain import maintain
 from reconciler.role.base import Role
@@ -47,11 +47,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Why a pass is made. thorough: look for drift too. allow: the operator lets guarded changes through."""
+    """Why a pass is made.
+
+    thorough: look for drift too. allow: the operator lets guarded changes through. again: try anew what has failed.
+    """
 
     trigger: str
     thorough: bool = False
     allow: bool = False
+    again: bool = False
     by: str = ""
 
 
@@ -66,6 +70,8 @@ class PassReport:
     drift: tuple[Drift, ...] | None = None
     superseded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    again_at: float | None = None
+    """Unix time when something ends by itself (a lease) and a pass is due."""
 
 
 @dataclass
@@ -74,12 +80,12 @@ class Passes:
 
     node: Node
     paused: str = ""
+    trouble: str = ""
+    """Why the last entry of the audit could not be written; "" when it could."""
     _recovered: bool = False
     _drift: tuple[Drift, ...] = ()
     _given_up: dict[str, PassReport] = field(default_factory=dict)
     _waiting: tuple[str, str] = ("", "")
-    _recorded: Deployed | None = None
-    """What the audit has of what is deployed; behind it where an entry could not be written."""
 
     def evaluate(self, commit: str) -> Evaluation:
         """Evaluate a commit of the repository against what is deployed."""
@@ -100,42 +106,68 @@ class Passes:
             return self._towards(commit, wake, say)
         except NotPrimary as error:
             return self._end(Result.STANDBY, commit, [report.line("standby", str(error))])
-        except Temporary as error:
-            return self._end(Result.WAITING, commit, [report.line("waiting", str(error))])
-        except (ReconcilerError, OSError) as error:
+        except (Temporary, OSError) as error:
+            # A full or read-only disk, or one that fails, may be mended at any time.
+            return self._end(Result.WAITING, commit, [report.line("waiting", words(error))])
+        except ReconcilerError as error:
             return self._end(Result.FAILED, commit, [report.line("failed", str(error))])
 
     def _towards(self, commit: str, wake: Wake, say: Say) -> PassReport:
         if self.paused:
-            text = f"paused {self.paused}: nothing is applied until `reconciler resume`"
+            text = f"{self.paused}: nothing is applied until `reconciler resume`"
             return self._end(Result.PAUSED, commit, [report.line("paused", text)])
-        given_up = self._given_up.get(commit)
-        if given_up is not None and not wake.allow and wake.trigger != "operator":
-            return given_up
-        self._given_up.clear()
         self._recover(say)
         deployed = self.node.store.load()
+        given_up = self._given_up.get(commit)
+        if given_up is not None and not wake.allow and not wake.again:
+            self._apply_leases(deployed, say)
+            return given_up
+        self._given_up.clear()
         found = self._look_for_drift(commit, deployed) if wake.thorough else None
         evaluation = self.evaluate(commit)
         push = self.node.pushes.find(commit)
         refusal = self._refusal(evaluation, deployed, wake, push)
         if refusal is not None:
+            self._apply_leases(deployed, say)
             return self._record_failure(refusal, evaluation, wake, push)
         heal = any(not drift.healed for drift in found or ()) and self._heals(evaluation, found or ())
         assert evaluation.plan is not None
         if evaluation.plan.empty and deployed.commit == commit and not deployed.pending:
             if not heal:
+                self._settle_leases()
                 return self._unchanged(commit, evaluation, found, wake)
             wake = replace(wake, trigger="drift")
+        elif deployed.commit == commit and not deployed.pending and evaluation.plan.only_leases and not heal:
+            return self._lease_pass(evaluation, found, say)
         return self._apply(evaluation, deployed, wake, push, say)
 
     def _recover(self, say: Say) -> None:
-        """Once, before the first effect: leave nothing half done by an earlier run of this program."""
+        """Before the first effect, and after an apply that did not end well: leave nothing half done."""
+        deployed = self.node.store.load()
         if not self._recovered:
-            deployed = self.node.store.load()
+            self.node.store.recover(self.node.effects)
             for service in self.node.services:
                 service.recover(deployed, self.node.effects, say)
             self._recovered = True
+        if deployed.unrecorded:
+            self._record_missed(deployed)
+
+    def _record_missed(self, deployed: Deployed) -> None:
+        """Record an apply after which this program ended, or could not write to the audit."""
+        assert deployed.commit is not None
+        known = self._readable(deployed.commit)
+        entry = record.missed_entry(
+            node=self.node.config.node,
+            deployed=deployed,
+            files=self.evaluate(deployed.commit).files if known else {},
+            pushed_by=record.pushed_by(self.node.pushes.find(deployed.commit), ""),
+        )
+        if self._audit(entry):
+            self._recorded([deployed.commit])
+
+    def _recorded(self, commits: list[str]) -> None:
+        self.node.store.note_recorded(self.node.effects)
+        self.node.pushes.forget(commits, self.node.effects)
 
     def _look_for_drift(self, commit: str, deployed: Deployed) -> tuple[Drift, ...]:
         if deployed.commit is None or deployed.pending:
@@ -171,7 +203,7 @@ class Passes:
         return self._end(Result.HELD, evaluation.commit, lines)
 
     def _forward(self, deployed: str, evaluation: Evaluation) -> bool:
-        return self.node.repo.contains(deployed) and self.node.repo.is_ancestor(deployed, evaluation.commit)
+        return self.node.repo.builds_on(evaluation.commit, deployed)
 
     def _unchanged(
         self, commit: str, evaluation: Evaluation, found: tuple[Drift, ...] | None, wake: Wake
@@ -191,41 +223,76 @@ class Passes:
         assert evaluation.site is not None
         started = time.monotonic()
         commit = evaluation.commit
+        self._recovered = False
         try:
             applied = self.node.applier.apply(evaluation.site, commit, say)
+            self._recovered = True
         except NotPrimary:
             raise
         except Temporary as error:
             self._record_waiting(str(error), commit, wake, push)
             raise
-        except (ReconcilerError, OSError) as error:
+        except ReconcilerError as error:
             failure = self._end(Result.FAILED, commit, record.failed_lines(str(error)))
             return self._record_failure(failure, evaluation, wake, push)
+        self._settle_leases()
         duration = time.monotonic() - started
         superseded = self._superseded(deployed, commit)
         entry = record.applied_entry(
             trigger=_trigger(wake, push),
             node=self.node.config.node,
             evaluation=evaluation,
-            recorded=self._recorded or (deployed if self.node.audit.tip() else Deployed()),
+            recorded=deployed if self._audit_holds(deployed) else None,
             applied=applied,
             pushed_by=record.pushed_by(push, wake.by),
             duration=duration,
             superseded=superseded,
         )
-        self._recorded = self._recorded or deployed
         audit = self._audit(entry)
-        if audit:
-            self._recorded = applied.deployed
         servers = [service.name for service in self.node.services]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
+        lines.append(report.line("audit", f"{audit[:9]} (git log audit)" if audit else self.trouble))
         if audit:
-            lines.append(report.line("audit", f"{audit[:9]} (git log audit)"))
-        self.node.pushes.forget([commit, *superseded], self.node.effects)
+            self._recorded([commit, *superseded])
         drift = tuple(item for item in applied.drift if not item.healed)
         self._drift = drift
         warnings = _warnings(evaluation)
         return self._end(Result.APPLIED, commit, lines, drift, superseded, warnings)
+
+    def _lease_pass(self, evaluation: Evaluation, found: tuple[Drift, ...] | None, say: Say) -> PassReport:
+        """Only leases changed: they have a history of their own, so the audit gets no entry."""
+        started = time.monotonic()
+        self._recovered = False
+        applied = self.node.applier.apply(evaluation.site, evaluation.commit, say) if evaluation.site else None
+        self._recovered = True
+        self.node.store.note_recorded(self.node.effects)
+        self._settle_leases()
+        assert applied is not None
+        assert evaluation.plan is not None
+        lines = record.lease_lines(evaluation.plan, applied, time.monotonic() - started)
+        drift = found if found is not None else self._drift
+        return self._end(Result.APPLIED, evaluation.commit, lines, drift, warnings=_warnings(evaluation))
+
+    def _apply_leases(self, deployed: Deployed, say: Say) -> None:
+        """While the head cannot be applied, leases go on in the state that is served."""
+        if deployed.commit is None or deployed.pending or not self._readable(deployed.commit):
+            return
+        evaluation = self.evaluate(deployed.commit)
+        if evaluation.site is not None and evaluation.plan is not None and evaluation.plan.only_leases:
+            self.node.applier.apply(evaluation.site, deployed.commit, say)
+            self.node.store.note_recorded(self.node.effects)
+        self._settle_leases()
+
+    def _settle_leases(self) -> None:
+        if self.node.leases is not None:
+            self.node.leases.settle(self.node.effects)
+
+    def _audit_holds(self, deployed: Deployed) -> bool:
+        """Whether the audit's files are those of what is deployed; not after an entry that could not be written."""
+        try:
+            return not deployed.unrecorded and self.node.audit.tip() is not None
+        except ReconcilerError:
+            return False
 
     def _superseded(self, deployed: Deployed, commit: str) -> tuple[str, ...]:
         if not deployed.commit or deployed.commit == commit:
@@ -257,12 +324,15 @@ class Passes:
     def _audit(self, entry: Entry) -> str:
         """Record; what is served stays valid when that fails, so a failure here only shows in log and report."""
         try:
-            return self.node.audit.record(entry)
+            commit = self.node.audit.record(entry)
         except NotPrimary:
             raise
         except (ReconcilerError, OSError) as error:
-            log.error("the audit could not be written: %s", error)
+            self.trouble = words(error)
+            log.error("%s", self.trouble)
             return ""
+        self.trouble = ""
+        return commit
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -299,7 +369,8 @@ class Passes:
         superseded: tuple[str, ...] = (),
         warnings: tuple[str, ...] = (),
     ) -> PassReport:
-        return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings)
+        again_at = self.node.leases.observed.ends if self.node.leases else None
+        return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings, again_at)
 
 
 def _trigger(wake: Wake, push: Push | None) -> str:

@@ -41,7 +41,9 @@ class Request:
     def encode(self) -> bytes:
         """The request as bytes."""
         pairs = [("verb", self.verb), *((key, value) for key, values in self.arguments.items() for value in values)]
-        return "".join(f"{key} {quote(value, safe=_PLAIN)}\n" for key, value in pairs).encode() + b"\n"
+        # An argument of a command may hold bytes that are no text.
+        lines = (f"{key} {quote(value, safe=_PLAIN, errors='surrogateescape')}\n" for key, value in pairs)
+        return "".join(lines).encode() + b"\n"
 
 
 def read_request(stream: BinaryIO) -> Request:

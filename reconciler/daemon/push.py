@@ -9,7 +9,7 @@ from reconciler.daemon.hook_request import HookRequest
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
 from reconciler.dns.serials import next_serial
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, words
 from reconciler.evaluate import Evaluation
 from reconciler.git.receive import Action, judge
 from reconciler.git.repo import Quarantine, StateRepo
@@ -23,29 +23,35 @@ def pusher(request: HookRequest) -> str:
         return request.pushed_by
     try:
         return pwd.getpwuid(request.uid).pw_name if request.uid is not None else "unknown"
-    except KeyError:
+    except (KeyError, OverflowError):
         return f"uid {request.uid}"
 
 
 def pre_receive(node: Node, request: HookRequest, show: Show) -> int:
     """Decide on a push; 0 lets it in. Its objects are still in quarantine (githooks(5), git-receive-pack(1))."""
-    repo = node.repo.quarantined(Quarantine.parse(request.environment, node.config.repo))
+    quarantine = Quarantine.parse(request.environment, node.config.repo)
+    with node.repo.quarantined(quarantine).opened() as repo:
+        accepted = _judge(node, repo, request, show)
+    if accepted:
+        _remember(node, request)
+    return 0 if accepted else 1
+
+
+def _judge(node: Node, repo: StateRepo, request: HookRequest, show: Show) -> bool:
     branch = node.config.branch
-    code = 0
+    accepted = True
     for verdict in judge(request.updates, branch, repo.is_ancestor):
         if verdict.action is Action.REFUSE:
             show(report.line("refused", verdict.reason))
-            code = 1
+            accepted = False
         elif verdict.action in (Action.APPLY, Action.CHECK):
-            evaluation = _evaluate(node, repo, verdict.update.new)
-            accepted = _tell(node, evaluation, request, show)
+            refusal = _tell(node, _evaluate(node, repo, verdict.update.new), request, show)
             if verdict.action is Action.CHECK:
                 show(report.line("stored", f"{verdict.update.ref} is not the deployed branch, so it is not applied"))
-            elif not accepted:
-                code = 1
-    if code == 0:
-        _remember(node, request)
-    return code
+            elif refusal:
+                show(report.line("refused", refusal))
+                accepted = False
+    return accepted
 
 
 def _evaluate(node: Node, repo: StateRepo, commit: str) -> Evaluation:
@@ -53,12 +59,12 @@ def _evaluate(node: Node, repo: StateRepo, commit: str) -> Evaluation:
     return node.evaluator.evaluate(commit, tree, node.store.load())
 
 
-def _tell(node: Node, evaluation: Evaluation, request: HookRequest, show: Show) -> bool:
+def _tell(node: Node, evaluation: Evaluation, request: HookRequest, show: Show) -> str:
+    """Show check and plan; why the deployed branch may not become this, or ""."""
     for text in report.check(evaluation):
         show(text)
     if not evaluation.valid:
-        show(report.line("refused", "nothing was stored; mend it, commit, push again"))
-        return False
+        return "nothing was stored; mend it, commit, push again"
     assert evaluation.plan is not None
     for text in report.plan(evaluation.plan, serials(node, evaluation)):
         show(text)
@@ -69,9 +75,8 @@ def _tell(node: Node, evaluation: Evaluation, request: HookRequest, show: Show) 
             how = f"git push -o {report.ALLOW}"
             for text in report.guarded(evaluation.guard_reasons, how=how):
                 show(text)
-            show(report.line("refused", "nothing was stored"))
-            return False
-    return True
+            return "nothing was stored"
+    return ""
 
 
 def serials(node: Node, evaluation: Evaluation) -> dict[str, int]:
@@ -98,7 +103,7 @@ def _remember(node: Node, request: HookRequest) -> None:
             node.pushes.remember(update.new, push, node.effects)
 
 
-def failed(error: ReconcilerError, show: Show) -> int:
+def failed(error: ReconcilerError | OSError, show: Show) -> int:
     """A push that could not even be judged is refused: nothing is stored unchecked."""
-    show(report.line("refused", f"the push could not be checked: {error}"))
+    show(report.line("refused", f"the push could not be checked: {words(error)}"))
     return 1

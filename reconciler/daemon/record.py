@@ -1,15 +1,18 @@
 """What a pass leaves on record: entries for the audit, and lines for a person. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler import report
 from reconciler.apply import Applied
 from reconciler.audit.entry import Entry
 from reconciler.audit.tree import file_changes, zone_changes
 from reconciler.daemon.pushes import Push
-from reconciler.deployed import Deployed
+from reconciler.deployed import Deployed, DeployedZone
 from reconciler.evaluate import Evaluation
-from reconciler.services.base import Drift
+from reconciler.git.fastimport import Files
+from reconciler.plan import Plan
+from reconciler.services.base import Drift, File
 
 _DRIFT_SHOWN = 20
 
@@ -25,6 +28,15 @@ def applied_lines(node: str, servers: Sequence[str], applied: Applied, duration:
     return lines + drift_lines(applied.drift)
 
 
+def lease_lines(plan: Plan, applied: Applied, duration: float) -> list[str]:
+    """`leases +2 ~0 -1 records in 0.02 s`, and serials."""
+    diffs = [zone.diff for zone in plan.zones]
+    counts = f"+{sum(d.plus for d in diffs)} ~{sum(d.tilde for d in diffs)} -{sum(d.minus for d in diffs)}"
+    lines = [report.line("leases", f"{counts} records in {report.seconds(duration)}")]
+    serials = _serials(applied.changed)
+    return [*lines, report.line("serials", serials)] if serials else lines
+
+
 def drift_lines(found: Sequence[Drift]) -> list[str]:
     """What others changed, one record a line."""
     lines = []
@@ -38,8 +50,8 @@ def drift_lines(found: Sequence[Drift]) -> list[str]:
 
 def failed_lines(text: str) -> list[str]:
     """An apply that failed: the server's words, and what is served now."""
-    lines = text.splitlines() or [text]
-    first, *rest = lines
+    # Servers' words, cause and remedy are clauses of one sentence; a line each reads better.
+    first, *rest = text.replace("; ", ";\n").splitlines() or [text]
     return [report.line("failed", first), *(report.line("", line) for line in rest)]
 
 
@@ -48,13 +60,16 @@ def applied_entry(
     trigger: str,
     node: str,
     evaluation: Evaluation,
-    recorded: Deployed,
+    recorded: Deployed | None,
     applied: Applied,
     pushed_by: str,
     duration: float,
     superseded: Iterable[str],
 ) -> Entry:
-    """The audit's entry of an apply that went well. recorded: what the audit has of what is deployed."""
+    """The audit's entry of an apply that went well.
+
+    recorded: what was deployed before, None when the audit's files are not those: all are written anew.
+    """
     added, changed, deleted = evaluation.plan.counts if evaluation.plan else (0, 0, 0)
     note = f"applied on {node}: {_serials(applied.changed) or 'no serial changed'}"
     return Entry(
@@ -69,15 +84,37 @@ def applied_entry(
             duration=report.seconds(duration),
             drift=applied.drift,
         ),
-        files={
-            **zone_changes(recorded.zones, applied.deployed.zones),
-            **file_changes(recorded.files, evaluation.files),
-        },
+        files=_files(recorded, applied.deployed, evaluation.files),
         notes={
             evaluation.commit: note,
             **dict.fromkeys(superseded, f"superseded by {evaluation.commit[:12]}, {note}"),
         },
     )
+
+
+def missed_entry(*, node: str, deployed: Deployed, files: Mapping[str, File], pushed_by: str) -> Entry:
+    """The audit's entry of an apply after which the program ended before it had recorded it."""
+    commit = deployed.commit or ""
+    serials = ", ".join(f"{name} {zone.serial}" for name, zone in deployed.zones.items() if zone.serial)
+    return Entry(
+        subject=f"Apply {commit[:12]}: recorded late",
+        body="The reconciler ended, or could not write here, before it had recorded this apply.",
+        trailers=_trailers("recovery", commit, node, pushed_by, result="applied", zones=serials),
+        files=_files(None, deployed, files),
+        notes={commit: f"applied on {node}: {serials or 'no serial changed'}"},
+    )
+
+
+def _files(before: Deployed | None, after: Deployed, rendered: Mapping[str, File]) -> Files:
+    """Leases have a history of their own, which is not kept for ever: they hold personal data."""
+    old = before or Deployed()
+    zones = zone_changes(_state_only(old.zones), _state_only(after.zones))
+    changes = {**zones, **file_changes(old.files, rendered)}
+    return changes if before else {"zones": None, "services": None, **changes}
+
+
+def _state_only(zones: Mapping[str, DeployedZone]) -> dict[str, DeployedZone]:
+    return {name: replace(zone, zone=zone.state) if zone.leases else zone for name, zone in zones.items()}
 
 
 def failure_entry(*, trigger: str, node: str, commit: str, pushed_by: str, result: str, text: str) -> Entry:

@@ -12,8 +12,11 @@ from reconciler.errors import BadRepository, Refused
 from reconciler.git.command import git
 
 
-def commit_older_state(node: Node, older: str, by: str) -> str:
-    """Make the new commit and move the branch to it; return its id. Raises Refused."""
+def commit_older_state(node: Node, older: str, by: str, *, allow: bool) -> str:
+    """Make the new commit and move the branch to it; return its id.
+
+    Raises Refused, also for what the guard would hold back unless `allow` says that it is meant.
+    """
     repo, branch = node.repo, node.config.branch
     head = repo.head(branch)
     if head is None:
@@ -24,6 +27,9 @@ def commit_older_state(node: Node, older: str, by: str) -> str:
     evaluation = node.evaluator.evaluate(commit, repo.tree(commit), node.store.load())
     if not evaluation.valid:
         raise Refused("\n".join([*report.check(evaluation), f"{commit[:12]} cannot be applied any more"]))
+    if evaluation.guard_reasons and not allow:
+        how = "the same command with --allow-mass-change"
+        raise Refused("\n".join(report.guarded(evaluation.guard_reasons, how=how)))
     message = f"Roll back to {commit[:12]}\n\nBrings back the state of {commit}, asked for by {by}.\n"
     new = _git(node, *_identity(by, node.config.node), "commit-tree", f"{commit}^{{tree}}", "-p", head, "-m", message)
     node.pushes.remember(new, Push(by), node.effects)

@@ -1,7 +1,7 @@
 """The status as one document, made from what is in memory, so that it answers while the loop is at work."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from reconciler import __version__
@@ -19,7 +19,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
         "version": __version__,
         "node": node.config.node,
         "role": node.role.read().role.value,
-        "healthy": bool(last and last.result.good and not drift),
+        "healthy": bool(last and last.result.good and not drift and not loop.passes.trouble),
         "busy_since": _time(loop.busy_since),
         "paused": loop.passes.paused,
         "branch": node.config.branch,
@@ -37,8 +37,37 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
             for name, zone in sorted(deployed.zones.items())
         ],
         "drift": [{"place": item.place, "change": item.change, "text": item.text} for item in drift],
+        "trouble": loop.passes.trouble,
+        "leases": len(node.leases.observed.leases) if node.leases else None,
+        "lease_problems": list(node.leases.observed.problems) if node.leases else [],
         "warnings": list(last.warnings) if last else [],
     }
+
+
+def leases(node: Node) -> dict[str, Any]:
+    """Leases in force, and what could not be read or named."""
+    if node.leases is None:
+        return {"leases": [], "problems": ["node.yaml names no DHCP server: neither dnsmasq with `dhcp: yes` nor `leases:`"]}
+    observed, networks = node.leases.observed, node.leases.networks
+    return {
+        "leases": [
+            {
+                "address": str(address),
+                "mac": lease.mac,
+                "name": lease.name,
+                "published": observed.names.get(address),
+                "network": next((name for name, prefixes in networks if any(address in p for p in prefixes)), None),
+                "expires": _utc(lease.expires),
+                "since": _utc(node.leases.since.get(address)),
+            }
+            for address, lease in sorted(observed.leases.items(), key=lambda pair: (pair[0].version, int(pair[0])))
+        ],
+        "problems": list(observed.problems),
+    }
+
+
+def _utc(moment: float | None) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None
 
 
 def _report(report: PassReport | None) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ import json
 import queue
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TypeVar
 
@@ -45,18 +44,22 @@ class Verbs:
             "pause": self.pause,
             "resume": self.resume,
             "rollback": self.rollback,
+            "leases": self.leases,
+            "hint": self.hint,
         }
 
     def pre_receive(self, request: Request, show: Show) -> int:
         """Check and plan a push."""
 
-        def work() -> int:
-            try:
-                return push.pre_receive(self._node, interpret(request), show)
-            except ReconcilerError as error:
-                return push.failed(error, show)
-
-        return self._in_loop(work)
+        # Shown when the loop is done with it: who pushes may be slow to read, and the loop must not wait for that.
+        said: list[str] = []
+        try:
+            code = self._in_loop(lambda: push.pre_receive(self._node, interpret(request), said.append))
+        except (ReconcilerError, OSError) as error:
+            code = push.failed(error, said.append)
+        for text in said:
+            show(text)
+        return code
 
     def post_receive(self, request: Request, show: Show) -> int:
         """Wait for what was pushed to be applied, and tell."""
@@ -79,7 +82,7 @@ class Verbs:
         """Make a thorough pass now."""
         listener = self._loop.listen(None)
         allow = request.one("allow") == "yes"
-        self._loop.wake(Wake("operator", thorough=True, allow=allow, by=push.pusher(interpret(request))))
+        self._loop.wake(Wake("operator", thorough=True, allow=allow, again=True, by=push.pusher(interpret(request))))
         return self._await(listener, show)
 
     def pause(self, request: Request, show: Show) -> int:
@@ -99,25 +102,27 @@ class Verbs:
     def rollback(self, request: Request, show: Show) -> int:
         """Put the state of an older commit on top of the branch, and apply that."""
         by = push.pusher(interpret(request))
-        commit = self._in_loop(lambda: rollback.commit_older_state(self._node, request.one("commit"), by))
-        show(report.line("commit", f"{commit[:12]} brings back the state of {request.one('commit')}"))
+        allow, older = request.one("allow") == "yes", request.one("commit")
+        commit = self._in_loop(lambda: rollback.commit_older_state(self._node, older, by, allow=allow))
+        show(report.line("commit", f"{commit[:12]} brings back the state of {older}"))
         listener = self._loop.listen(commit)
-        self._loop.wake(Wake("rollback", allow=request.one("allow") == "yes", by=by))
+        self._loop.wake(Wake("rollback", allow=allow, by=by))
         return self._await(listener, show)
+
+    def leases(self, request: Request, show: Show) -> int:
+        """Who is connected, as JSON. Never waits for the loop."""
+        show(json.dumps(status.leases(self._node)))
+        return 0
+
+    def hint(self, request: Request, show: Show) -> int:
+        """A DHCP server says that a lease changed; the file tells which."""
+        self._loop.wake(Wake("lease"))
+        return 0
 
     def _in_loop(self, work: Callable[[], T]) -> T:
         """Have the loop's thread do `work`; return or raise what it does."""
-        future: Future[T] = Future()
-
-        def job() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
-
-        self._loop.submit(job)
         try:
-            return future.result(timeout=PATIENCE)
+            return self._loop.submit(work).result(timeout=PATIENCE)
         except FutureTimeout:
             raise Temporary("the daemon is busy with something long; `reconciler status` tells what") from None
 

@@ -13,8 +13,8 @@ from reconciler.demo.ports import free_port
 from reconciler.errors import ReconcilerError
 from reconciler.services.bind.keys import new_key_text
 from reconciler.services.bind.query import Server
+from reconciler.services.bind.render import FRAGMENT
 
-FRAGMENT = "named.conf.reconciler"
 _START = 20.0
 _POLL = 0.02
 

@@ -29,7 +29,7 @@ class PocketSite:
     """Makes and runs the node.
 
     bind, dnsmasq: which servers it has. resync: seconds between passes that no event asked for. named_user: account
-    that named changes to (root only).
+    that named changes to (root only). leases: a lease file in dnsmasq's form.
     """
 
     def __init__(
@@ -40,8 +40,10 @@ class PocketSite:
         dnsmasq: bool = True,
         resync: int = 3600,
         named_user: str | None = None,
+        leases: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.leases = leases
         self.config = folder / "node.yaml"
         self.root = folder / "node"
         self.repo = self.root / "state.git"
@@ -136,4 +138,6 @@ class PocketSite:
             values["bind"] = self.named.settings().model_dump()
         if self.dnsmasq:
             values["dnsmasq"] = self.dnsmasq.settings().model_dump()
+        if self.leases:
+            values["leases"] = {"files": [self.leases]}
         return values

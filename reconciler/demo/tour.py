@@ -103,7 +103,7 @@ class _Tour:
         self.dig(self.named, "195.192-255.113.0.203.in-addr.arpa.", "PTR", expect="web.lab.example.net.")
 
     def make_mistake(self) -> None:
-        self.append("plotter: {mac: 52:54:00:12:34:61, ipv4: 192.168.10.2}\nmodem: {ipv4: 192.168.10.255}\n")
+        self.append("plotter: {mac: 52:54:00:12:34:61, ipv4: 192.168.10.41}\nmodem: {ipv4: 192.168.10.255}\n")
         self.commit("Add plotter and modem")
         self.git("push", code=1, expect=("hosts.yaml:29:", "hosts.yaml:30:", "broadcast", "nothing was stored"))
         self.git("reset", "--quiet", "--hard", "origin/main")

@@ -53,9 +53,7 @@ def _parse_slowly(text: str, origin: str) -> str:
     if not text.isascii():
         raise BadName(f"{text!r} has letters outside ASCII; write its xn-- form (IDNA)")
     if _SYNTAX.match(text):
-        raise BadName(
-            rf"{text!r} has a blank, quote, bracket or semicolon; if it is meant, write \DDD (decimal)"
-        )
+        raise BadName(rf"{text!r} has a blank, quote, bracket or semicolon; if it is meant, write \DDD (decimal)")
     try:
         return dns.name.from_text(text, origin=dns.name.from_text(origin)).to_text().lower()
     except dns.name.EmptyLabel:
@@ -65,9 +63,7 @@ def _parse_slowly(text: str, origin: str) -> str:
     except dns.name.NameTooLong:
         raise BadName(f"{text!r} is longer than 255 octets with its origin {origin}") from None
     except dns.name.BadEscape:
-        raise BadName(
-            rf"{text!r} has a bad escape; write \. for a dot in a label, \DDD (000-255) else"
-        ) from None
+        raise BadName(rf"{text!r} has a bad escape; write \. for a dot in a label, \DDD (000-255) else") from None
     except dns.exception.DNSException as error:
         raise BadName(f"{text!r} is not a domain name: {error}") from None
 

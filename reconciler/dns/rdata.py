@@ -41,9 +41,7 @@ def canonical_type(text: str) -> str:
     try:
         number = dns.rdatatype.from_text(upper)
     except (dns.exception.DNSException, ValueError):
-        raise BadRdata(
-            f"{text!r} is not a record type; unknown ones are written as TYPE and a number"
-        ) from None
+        raise BadRdata(f"{text!r} is not a record type; unknown ones are written as TYPE and a number") from None
     if number == 0 or dns.rdatatype.is_metatype(number):
         raise BadRdata(f"{text!r} is a type for queries only; it cannot stand in a zone")
     return legacy.MNEMONICS.get(number) or dns.rdatatype.to_text(number)
@@ -104,9 +102,7 @@ def _refuse_trouble(text: str) -> None:
     """A comment or a second line would be dropped in silence, a letter outside ASCII be changed."""
     trouble = _UNQUOTED_TROUBLE.search(_QUOTED.sub("", text))
     if trouble:
-        what = {";": "a semicolon", "\n": "a line break", "\r": "a line break"}.get(
-            trouble[0], repr(trouble[0])
-        )
+        what = {";": "a semicolon", "\n": "a line break", "\r": "a line break"}.get(trouble[0], repr(trouble[0]))
         raise BadRdata(f"{what} stands outside of quotes")
 
 

@@ -124,6 +124,12 @@ class Network(Strict):
     """Advertise this server as a default router in IPv6 router advertisements."""
     lease_names: Flag = True
     """Names of DHCP clients become DNS names."""
+    generate_names: Flag = False
+    """Clients without a name get one from their address: `dhcp-192-168-3-57`."""
+    name_conflicts: Literal["drop", "number"] = "drop"
+    """A second client with a name that is held: no name, or a numbered one (`phone-2`)."""
+    privacy_addresses: Flag = False
+    """Publish temporary IPv6 addresses too."""
     reverse: Literal["no"] | Many[Domain] | None = Field(default=None, union_mode="left_to_right")
     """Reverse zones as delegated (RFC 2317 names, say), or `no`; derived from the prefixes when left out."""
 
@@ -145,6 +151,8 @@ class Dns(Strict):
     """Mailbox for SOA records, with a dot for the @; hostmaster.DOMAIN when left out."""
     ttl: Seconds = 3600
     """TTL of records that do not say otherwise."""
+    reserved_names: Many[Identifier] = []
+    """Labels that no DHCP client can take, beside static names and well-known ones such as `wpad`."""
     negative_ttl: Seconds = 300
     """How long others may remember that a name does not exist (RFC 2308)."""
 
@@ -172,8 +180,8 @@ class UpdateGrant(Strict):
 class ZonePolicy(Strict):
     """How one zone is treated."""
 
-    dynamic: Flag = False
-    """The zone takes dynamic updates (RFC 2136)."""
+    dynamic: Flag | None = None
+    """The zone takes dynamic updates (RFC 2136). Left out: yes where names of DHCP leases go into it, else no."""
     drift: Literal["report", "heal"] = "report"
     """What to do with changes made behind the repository's back: tell, or undo. `report` never deletes."""
     keep: list[KeepRule] = []

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,6 +119,24 @@ def reconciler(node: PocketSite, *arguments: str) -> subprocess.CompletedProcess
 def status(node: PocketSite) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(reconciler(node, "status", "--json").stdout)
     return document
+
+
+@contextmanager
+def held_restart(node: PocketSite) -> Iterator[threading.Event]:
+    """An apply that restarts dnsmasq stops there, in the middle, until the block ends. Gives: it has come there."""
+    reached, go_on, answer = threading.Event(), threading.Event(), node.helper.answer
+
+    def held(request: bytes) -> str:
+        reached.set()
+        assert go_on.wait(60)
+        return answer(request)
+
+    node.helper.answer = held  # type: ignore[method-assign]
+    try:
+        yield reached
+    finally:
+        node.helper.answer = answer  # type: ignore[method-assign]
+        go_on.set()
 
 
 @contextmanager

@@ -1,12 +1,15 @@
-"""Dynamic zones on a real named: what others have in them, and what goes wrong in the middle."""
+"""Dynamic zones on a real named, changed by a new file: what others have in them, and what goes wrong in the middle."""
 
 import os
+from threading import Timer
 
 import pytest
 from bindlab import Lab, dynamic, site, static
+from servers import wait_until
 
 from reconciler.errors import ApplyFailed, Temporary
 from reconciler.services.bind.keys import new_key_text
+from reconciler.services.bind.rndc import Answer, Rndc
 from reconciler.services.bind.zonefile import serial_in
 from reconciler.state.schema import KeepRule, Key, SecretRef, UpdateGrant
 
@@ -15,6 +18,12 @@ pytestmark = pytest.mark.real
 Z = "dyn.net."
 PLACE = ("dyn.net", "IN", "_default")
 ACME = (KeepRule(name="_acme-challenge", types=["TXT"]), KeepRule(name="_acme-challenge.*", types=["TXT"]))
+
+
+@pytest.fixture(autouse=True)
+def _by_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The changes here are small and would go by updates (test_bind_update.py)."""
+    monkeypatch.setattr("reconciler.services.bind.update.plan", lambda *_: None)
 
 
 def test_change_keeps_records_of_others_and_takes_updates_afterwards(lab: Lab) -> None:
@@ -46,16 +55,17 @@ def test_change_keeps_records_of_others_and_takes_updates_afterwards(lab: Lab) -
 
 def test_updates_right_before_the_freeze_survive_and_so_does_our_change_after_a_power_cut(lab: Lab) -> None:
     """rndc freeze returns before the dump is written: a file written at once would be overwritten by it."""
-    lab.apply(site(dynamic(Z, "a 60 A 192.0.2.1", keep=(KeepRule(name="*"),))))
-    for n in range(1, 9):
+    many = [f"h{n} 60 A 192.0.2.1" for n in range(5000)]
+    lab.apply(site(dynamic(Z, "a 60 A 192.0.2.1", *many, keep=(KeepRule(name="*"),))))
+    for n in range(1, 5):
         assert lab.update(Z, f"update add u{n}.dyn.net. 60 A 192.0.2.{n}").returncode == 0
-        lab.apply(site(dynamic(Z, f"a 60 A 192.0.2.{n + 1}", keep=(KeepRule(name="*"),))))
+        lab.apply(site(dynamic(Z, f"a 60 A 192.0.2.{n + 1}", *many, keep=(KeepRule(name="*"),))))
         assert lab.ask("a.dyn.net.") == [f"192.0.2.{n + 1}"]
     lab.named.kill()
     lab.named.start()
     lab.server.close()
-    assert lab.ask("a.dyn.net.") == ["192.0.2.9"]
-    assert all(lab.ask(f"u{n}.dyn.net.") == [f"192.0.2.{n}"] for n in range(1, 9))
+    assert lab.ask("a.dyn.net.") == ["192.0.2.5"]
+    assert all(lab.ask(f"u{n}.dyn.net.") == [f"192.0.2.{n}"] for n in range(1, 5))
 
 
 def test_updates_between_staging_and_freezing_are_overtaken_by_a_higher_serial(lab: Lab) -> None:
@@ -70,6 +80,33 @@ def test_updates_between_staging_and_freezing_are_overtaken_by_a_higher_serial(l
     assert outcome.zones[Z].serial == lab.serial(Z) > before
     assert lab.ask("a.dyn.net.") == ["192.0.2.3"]
     assert lab.ask("u2.dyn.net.") == ["192.0.2.66"]
+
+
+def test_apply_waits_for_a_dump_that_comes_late(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written too early, our file would be overwritten; read too early, it would lack the last updates."""
+    lab.apply(site(dynamic(Z, "a 60 A 192.0.2.2", keep=(KeepRule(name="*"),))))
+    lab.update(Z, "update add x.dyn.net. 60 A 192.0.2.66")
+    path = lab.file("dyn.net")
+    freeze, timers = Rndc.freeze, []
+
+    def late(rndc: Rndc, name: str) -> Answer:
+        old, serial = path.read_bytes(), lab.serial(Z)
+        answer = freeze(rndc, name)
+        wait_until(lambda: serial_in(path) == serial, what="the dump")
+        dump = path.rename(path.with_name("late"))
+        path.write_bytes(old)
+        timers.append(Timer(0.3, lambda: dump.rename(path)))
+        timers[-1].start()
+        return answer
+
+    monkeypatch.setattr(Rndc, "freeze", late)
+    lab.apply(site(dynamic(Z, "a 60 A 192.0.2.3", keep=(KeepRule(name="*"),))))
+    timers[0].join()
+    lab.named.kill()
+    lab.named.start()
+    lab.server.close()
+    assert lab.ask("a.dyn.net.") == ["192.0.2.3"]
+    assert lab.ask("x.dyn.net.") == ["192.0.2.66"]
 
 
 def test_freeze_returns_before_the_dump_lies_in_the_file(lab: Lab) -> None:

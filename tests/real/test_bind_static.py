@@ -51,7 +51,8 @@ def test_zone_names_with_slash_and_percent(lab: Lab) -> None:
 
 def test_wildcards_cnames_delegations_and_big_rrsets_are_verified_as_they_answer(lab: Lab) -> None:
     first = static(Z, "gone 60 A 192.0.2.9", "was 60 A 192.0.2.9", "kid.sub 60 A 192.0.2.8")
-    lab.apply(site(first))
+    child = static("own.example.net.", "a 60 A 192.0.2.5")
+    lab.apply(site(first, child))
     texts = [f'big 60 TXT "{"x" * 200}{n:03}"' for n in range(40)]
     second = static(
         Z,
@@ -65,7 +66,6 @@ def test_wildcards_cnames_delegations_and_big_rrsets_are_verified_as_they_answer
         r"odd\.name 60 TXT x",
         *texts,
     )
-    child = static("own.example.net.", "a 60 A 192.0.2.5")
     lab.apply(site(second, child))
     assert lab.ask("gone.example.net.") == ["192.0.2.99"]
     assert len(lab.ask("big.example.net.", "TXT")) == 40

@@ -9,8 +9,8 @@ from gitbench import FILES, commit, effects, filled, git, state_repo
 
 from reconciler.errors import BadRepository, Refused
 from reconciler.git import repo as module
-from reconciler.git.blobs import BlobCache
 from reconciler.git.maintain import due, maintain
+from reconciler.git.objects import ObjectCache
 from reconciler.git.repo import StateRepo
 
 pytestmark = pytest.mark.real
@@ -59,6 +59,12 @@ def test_history(tmp_path):
     assert repo.is_ancestor(first, third)
     assert repo.is_ancestor(first, first)
     assert not repo.is_ancestor(third, first)
+    for view in (repo, StateRepo(path)):
+        assert view.builds_on(third, second)
+        assert view.builds_on(third, first)
+        assert view.builds_on(first, first)
+        assert not view.builds_on(first, third)
+        assert not view.builds_on(third, "1" * 40)
     assert repo.resolve("main~1") == second
     assert repo.resolve(third[:8]) == third
     for name in ("nothing", "--all", "-h", "main:hosts.yaml", ""):
@@ -87,15 +93,15 @@ def test_only_new_contents_are_read(tmp_path, monkeypatch):
 
 
 def test_cache_is_bounded():
-    cache = BlobCache(limit=10)
-    cache.put("a", b"12345")
-    cache.put("b", b"12345")
-    assert cache.get("a")
-    cache.put("c", b"1")
-    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (b"12345", None, b"1")
-    cache.put("d", b"x" * 11)
-    assert cache.get("d") is None
-    assert cache.get("c") == b"1"
+    cache = ObjectCache(limit=10)
+    cache.put("blob", "a", b"12345")
+    cache.put("blob", "b", b"12345")
+    assert cache.get("blob", "a")
+    cache.put("blob", "c", b"1")
+    assert (cache.get("blob", "a"), cache.get("blob", "b"), cache.get("blob", "c")) == (b"12345", None, b"1")
+    cache.put("blob", "d", b"x" * 11)
+    assert cache.get("blob", "d") is None
+    assert cache.get("blob", "c") == b"1"
 
 
 def test_nothing_stays_open(tmp_path):
@@ -107,6 +113,19 @@ def test_nothing_stays_open(tmp_path):
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     names = [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
     assert "git" not in names
+
+
+def test_one_process_reads_all_of_a_block(tmp_path):
+    path, head = filled(tmp_path)
+    started = Path("/proc/self/task") / str(os.getpid()) / "children"
+    with StateRepo(path).opened() as repo:
+        repo.is_ancestor(head, head)
+        tree = repo.tree(head)
+        assert len(started.read_text().split()) == 1
+        with pytest.raises(BadRepository):
+            repo.tree("1" * 40)
+        assert repo.tree(head) == tree
+    assert not started.read_text().split()
 
 
 def test_symbolic_link_is_marked_and_submodule_refused(tmp_path):

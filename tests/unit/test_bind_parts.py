@@ -1,5 +1,6 @@
 """The parts of services.bind that need no server."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,18 +37,30 @@ def wanted(item: Zone, *, dynamic: bool = True) -> dict[str, SiteZone]:
 @pytest.mark.parametrize(
     ("server_has", "serial", "expected"),
     [
-        (("old", "both"), 4, False),
-        (("new", "both"), 5, True),
-        (("new", "both", "foreign"), 7, True),
-        (("old", "both", "foreign"), 7, False),
-        (("new", "both"), 4, False),
+        (("old", "both"), 4, ("old", "both")),
+        (("new", "both"), 5, ("new", "both")),
+        (("new", "both", "foreign"), 7, ("new", "both")),
+        (("old", "both", "foreign"), 7, ("old", "both")),
+        (("new", "both"), 4, ("old", "both")),
+        (("old", "new", "both", "foreign"), 7, ("old", "new", "both")),
+        (("foreign",), 7, ("both",)),
     ],
 )
-def test_cut_off_change_has_landed_when_serial_and_records_say_so(
-    server_has: tuple[str, ...], serial: int, expected: bool
+def test_what_is_ours_after_a_change_that_was_cut_off_is_told_by_serial_and_records(
+    server_has: tuple[str, ...], serial: int, expected: tuple[str, ...]
 ) -> None:
     pending = deployed(zone("new", "both"), 5)
-    assert changes.landed(pending, zone("old", "both"), zone(*server_has).rrsets, serial) is expected
+    found = changes.landed(pending, deployed(zone("old", "both")), zone(*server_has).rrsets, serial)
+    assert found.zone.rrsets == zone(*expected).rrsets
+
+
+@pytest.mark.parametrize("ttl", [60, 30, 10])
+def test_a_ttl_that_was_changed_by_a_change_that_was_cut_off_is_told_by_the_server(ttl: int) -> None:
+    def with_ttl(value: int) -> Zone:
+        return replace(zone(), rrsets=group([(f"a.{NAME}", value, "A", "192.0.2.1")]))
+
+    found = changes.landed(deployed(with_ttl(30)), deployed(with_ttl(60)), with_ttl(ttl).rrsets, 5)
+    assert found.zone.rrsets == with_ttl(60 if ttl == 60 else 30).rrsets
 
 
 def test_what_differs() -> None:

@@ -57,6 +57,10 @@ def test_the_home_network():
             "hosts.yaml:4:34",
             "address 2601:40f:4100:234c:215:5dff:fe01:207 is in no network of this site",
         ),
+        (
+            "site.yaml:20:15",
+            'network "guest" is not kept from other networks\' names: `isolated:` has no effect in this release',
+        ),
         ("site.yaml:29:1", "nothing acts on `pair:` in this release"),
     ]
     zone = "internal.thesteins.org."

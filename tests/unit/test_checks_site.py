@@ -336,8 +336,8 @@ POLICY_CASES = {
         "27:3: there is no zone lan.example.net.; perhaps lan.example.org. is meant",
     ),
     "keep in a static zone": (
-        "lan.example.org: {keep: [{name: x}]}",
-        "27:21: `keep:` has no meaning for zone lan.example.org., which is static; set `dynamic: yes`, or remove it",
+        "lan.example.org: {dynamic: no, keep: [{name: x}]}",
+        "27:34: `keep:` has no meaning for zone lan.example.org., which is static; set `dynamic: yes`, or remove it",
     ),
     "unknown key": (
         "lan.example.org: {dynamic: yes, update: [{key: k, name: x}]}",

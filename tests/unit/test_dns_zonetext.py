@@ -53,9 +53,9 @@ RECORDS = st.one_of(
         st.sampled_from(["example.org.", "b.a.example.org.", r"x\.y.example.org."]),
         st.integers(0, 2**31 - 1),
         st.just("TXT"),
-        st.text(
-            st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), max_size=40
-        ).map(lambda text: f'"{text}"'),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), max_size=40).map(
+            lambda text: f'"{text}"'
+        ),
     ),
     st.tuples(
         st.sampled_from(["example.org.", "a.example.org."]),

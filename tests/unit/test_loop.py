@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from reconciler.daemon.loop import Loop, backoff
 from reconciler.daemon.passes import PassReport, Result, Wake
+from reconciler.errors import Temporary
 
 
 class Scripted:
@@ -129,6 +132,38 @@ def test_jobs_run_before_the_next_pass_and_in_the_loops_thread() -> None:
         loop.submit(lambda: (done.append(threading.current_thread().name), finished.set())[0])
         assert finished.wait(10)
         assert done[0] != threading.current_thread().name
+
+
+def test_what_is_tried_again_is_as_thorough_as_it_was() -> None:
+    passes = Scripted(Result.WAITING)
+    with running(passes) as loop:
+        deadline = time.monotonic() + 10
+        while len(passes.wakes) < 2 and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        assert loop.retry_at is None
+    assert passes.wakes == [Wake("start", thorough=True), Wake("retry", thorough=True)]
+
+
+def test_a_mistake_of_the_programs_own_ends_a_pass_and_not_the_loop() -> None:
+    passes = Scripted()
+    with running(passes) as loop:
+        report_of(loop, "c1")
+        make, passes.make = passes.make, lambda wake, say: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        assert "error of its own" in report_of(loop, None, Wake("commit")).lines[0]
+        passes.make = make  # type: ignore[method-assign]
+        assert report_of(loop, None, Wake("commit")).result is Result.UNCHANGED
+
+
+def test_a_job_that_the_loop_did_not_come_to_says_so() -> None:
+    passes = Scripted()
+    passes.gate.clear()
+    with running(passes) as loop:
+        assert passes.begun.wait(10)
+        future = loop.submit(lambda: 1)
+    with pytest.raises(Temporary):
+        future.result(timeout=10)
+    with pytest.raises(Temporary):
+        loop.submit(lambda: 1).result(timeout=10)
 
 
 def test_who_listens_while_the_daemon_stops_is_told() -> None:

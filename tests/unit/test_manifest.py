@@ -74,6 +74,60 @@ def test_an_unchanged_zone_is_neither_read_nor_written_again(tmp_path: Path) -> 
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_apply_lacks_its_record_until_that_is_noted(tmp_path: Path, recorded: bool) -> None:
+    store = ManifestStore(tmp_path)
+    store.begin(deployed(8, "192.0.2.8").zones, EFFECTS)
+    store.save(deployed(8, "192.0.2.8"), EFFECTS, recorded=False)
+    if recorded:
+        store.note_recorded(EFFECTS)
+    found = ManifestStore(tmp_path).load()
+    assert found.unrecorded is not recorded
+    assert found == store.load()
+    assert not found.pending
+    assert found.zones == deployed(8, "192.0.2.8").zones
+
+
+def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".manifest.json.0123.tmp").write_text("half")
+    ManifestStore(tmp_path).recover(EFFECTS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "\udcff\0",
+        '{"version": 99}',
+        '{"version": 1, "commit": 7, "zones": {}, "files": {}}',
+        '{"version": 1, "zones": [1]}',
+        '{"version": 1, "files": []}',
+        '{"version": 1, "zones": {"a.": {"digest": 3}}}',
+        '{"version": 1, "zones": {"a.": 5}}',
+        "[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("name", ["manifest.json", "pending.json"])
+def test_a_manifest_of_another_form_is_damage(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ManifestError) as error:
+        ManifestStore(tmp_path).load()
+    assert str(tmp_path / name) in str(error.value)
+    assert "reconciler apply" in str(error.value)
+
+
+def test_a_zones_content_that_was_cut_at_a_line_is_damage(tmp_path: Path) -> None:
+    ManifestStore(tmp_path).save(deployed(), EFFECTS)
+    (path,) = (tmp_path / "zones").iterdir()
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ManifestError, match="not what was applied"):
+        ManifestStore(tmp_path).load()
+
+
 @pytest.mark.parametrize("damage", ["manifest.json", "zones"])
 def test_damage_is_told_with_what_to_do(tmp_path: Path, damage: str) -> None:
     ManifestStore(tmp_path).save(deployed(), EFFECTS)

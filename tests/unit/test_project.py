@@ -113,11 +113,16 @@ def test_only_the_daemons_user_reaches_the_helper() -> None:
 
 
 def test_writable_paths_are_no_mounts() -> None:
-    """The folder that `init` proposes may be the mount of a replicated disk: only its parent may be named."""
+    """A folder that `init` proposes may be the mount of a replicated disk: only its parent may be named."""
     init = cli.get_command(click.Context(cli), "init")
     assert init is not None
-    (root,) = (Path(str(option.default)) for option in init.params if option.name == "root")
-    assert single("reconciler.service", "Service.ReadWritePaths") == str(root.parent)
+    root, bind = (
+        Path(str(option.default)).parent
+        for name in ("root", "bind_directory")
+        for option in init.params
+        if option.name == name
+    )
+    assert single("reconciler.service", "Service.ReadWritePaths") == f"{root} -{bind}"
 
 
 @pytest.mark.parametrize("unit", ["reconciler.service", "reconciler-helper@.service"])

@@ -52,15 +52,15 @@ def test_markdown_has_a_row_for_every_key() -> None:
 
 def test_defaults_in_markdown_are_what_the_loader_takes() -> None:
     text = markdown()
-    for key, value in (("lease", 43200), ("negative_ttl", 300), ("lease_names", True), ("dynamic", False)):
+    for key, value in (("lease", 43200), ("negative_ttl", 300), ("lease_names", True), ("generate_names", False)):
         row = re.search(rf"^\| `{key}` \|[^|]*\| `([^`]*)` \|", text, re.MULTILINE)
         assert row
-        models: dict[str, Any] = {"lease": "dhcp", "lease_names": None, "negative_ttl": None, "dynamic": None}
+        models: dict[str, Any] = {"lease": "dhcp", "lease_names": None, "negative_ttl": None, "generate_names": None}
         written = yaml.load(row[1], Loader=yaml.BaseLoader)
         if models[key] == "dhcp":
             network = Network.model_validate({"dhcp": {key: written}})
             assert network.dhcp
             assert network.dhcp.lease == value
         else:
-            owner = {"lease_names": Network, "negative_ttl": Dns, "dynamic": ZonePolicy}[key]
+            owner = {"lease_names": Network, "negative_ttl": Dns, "generate_names": Network}[key]
             assert getattr(owner.model_validate({key: written}), key) == value

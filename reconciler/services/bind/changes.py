@@ -1,7 +1,7 @@
 """Which zones a change touches, and what each of them was before. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns import serials
@@ -40,7 +40,7 @@ class ZoneChange:
     def base(self, theirs: RRsets | None = None, serial: int = 0) -> DeployedZone | None:
         """What we deployed last, as told by what the server has; see `landed`."""
         if len(self.was) == 2 and theirs is not None:
-            return self.was[0] if landed(self.was[0], self.was[1].zone, theirs, serial) else self.was[1]
+            return landed(self.was[0], self.was[1], theirs, serial)
         return self.was[-1] if self.was else None
 
 
@@ -61,12 +61,17 @@ def differing(want: Mapping[str, SiteZone], deployed: Deployed, again: Collectio
         if (
             old is None
             or not old.serial
-            or old.zone.digest != item.zone.digest
+            or not same(old.zone, item.zone)
             or old.dynamic != item.dynamic
             or name in deployed.pending
             or name in again
         ):
             yield name
+
+
+def same(one: Zone, other: Zone) -> bool:
+    """Whether two zones hold the same. Cheaper than their digests, of which a new zone's has to be made first."""
+    return one is other or (one.soa == other.soa and one.rrsets == other.rrsets)
 
 
 def gone(want: Mapping[str, SiteZone], deployed: Deployed) -> list[str]:
@@ -80,22 +85,28 @@ def was(name: str, deployed: Deployed) -> tuple[DeployedZone, ...]:
     return tuple(zone for zone in candidates if zone is not None and zone.serial)
 
 
-def landed(pending: DeployedZone, before: Zone, theirs: RRsets, serial: int) -> bool:
-    """Whether a change that was cut off had reached the server.
+def landed(pending: DeployedZone, before: DeployedZone, theirs: RRsets, serial: int) -> DeployedZone:
+    """What is ours on the server after a change that was cut off: all of it, nothing or a part may have reached it.
 
-    The serial alone does not tell: updates by others, and putting back what was there before, raise it as well. So
-    the records that the change adds and takes are looked for.
+    The serial tells only that nothing did: updates by others, and putting back what was there before, raise it as
+    well. So each record that the change adds or takes is looked for.
     """
     if serials.newer(pending.serial, serial):
-        return False
-    added = _records(pending.zone.rrsets) - _records(before.rrsets)
-    taken = _records(before.rrsets) - _records(pending.zone.rrsets)
-    if not added and not taken:
-        return True
-    there = _records(theirs)
-    done = len(added & there) + len(taken - there)
-    return 2 * done > len(added) + len(taken)
+        return before
+    rrsets: dict[Key, RRset] = {}
+    old, new = before.zone.rrsets, pending.zone.rrsets
+    for key in dict.fromkeys((*new, *old)):
+        if old.get(key) == new.get(key):
+            rrsets[key] = new[key]
+        elif (rrset := _landed(old.get(key), new.get(key), theirs.get(key))) is not None:
+            rrsets[key] = rrset
+    return replace(pending, zone=Zone(pending.zone.name, pending.zone.soa, rrsets))
 
 
-def _records(rrsets: RRsets) -> set[tuple[Key, str]]:
-    return {(key, rdata) for key, rrset in rrsets.items() for rdata in rrset.rdatas}
+def _landed(old: RRset | None, new: RRset | None, theirs: RRset | None) -> RRset | None:
+    before, after, there = (frozenset(rrset.rdatas) if rrset else frozenset[str]() for rrset in (old, new, theirs))
+    rdatas = (before & after) | ((before | after) & there)
+    source = old if old and (new is None or (theirs and theirs.ttl == old.ttl)) else new
+    if not rdatas or source is None:
+        return None
+    return source._replace(rdatas=tuple(sorted(rdatas)))

@@ -107,7 +107,7 @@ class Configuration:
         text = zone.text(serial).encode()
         ctx.effects.replace(path, text, mode=zonefile.MODE)
         self._written[zone.name] = zone
-        self.deployed[zone.name] = DeployedZone(want.zone, want.dynamic, serial, zonefile.digest(text))
+        self.deployed[zone.name] = DeployedZone(want.zone, want.dynamic, serial, zonefile.digest(text), want.leases)
 
     def _remember_gone(self, name: str, was: DeployedZone) -> None:
         """Keep the file of a zone that goes; what others have in it is saved for good."""

@@ -1,10 +1,10 @@
 """Noticing what others changed on the server or in our files; cheap when nobody did.
 
-A zone whose serial is the one that we deployed was not changed. Of any other the whole content is read and compared,
-once for each serial.
+A zone whose serial is the one that we deployed was not changed, unless our updates went over changes of others. Of
+any other the whole content is read and compared, once for each serial.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,15 +45,36 @@ class Watch:
         self.again: set[str] = set()
         self._seen: dict[str, _Seen] = {}
         self._files: dict[str, _SeenFile] = {}
+        self._doubtful: set[str] = set()
 
-    def applied(self, outcome: Outcome) -> None:
-        """An apply went well: what it reported as not healed is still there."""
+    def applied(self, outcome: Outcome, doubtful: Collection[str]) -> None:
+        """An apply went well: what it reported as not healed is still there. doubtful: see `doubt`."""
         self.again.clear()
         for name, zone in outcome.zones.items():
             stands = tuple(item for item in outcome.drift if item.place == name and not item.healed)
             known = self._seen.get(name)
             if stands or known is None or known.deployed != zone.serial:
                 self._seen[name] = _Seen(zone.serial, zone.serial, stands)
+                self._doubtful.discard(name)
+        self.doubt(doubtful)
+
+    def doubt(self, names: Collection[str]) -> None:
+        """Zones that have to be looked at whatever their serial: it is ours, but changes of others may lie below."""
+        self._doubtful.update(names)
+
+    def standing(self, name: str) -> tuple[Drift, ...]:
+        """What was found in a zone when it was last looked at."""
+        known = self._seen.get(name)
+        return known.items if known else ()
+
+    def clean(self, was: Sequence[DeployedZone], over: Sequence[int]) -> bool:
+        """Whether nothing of others lies below these serials, as far as it does not belong to them."""
+        if len(was) != 1 or len(over) != 1 or was[0].zone.name in self._doubtful:
+            return False
+        known = self._seen.get(was[0].zone.name)
+        if known is not None and (known.live, known.deployed) == (over[0], was[0].serial):
+            return not known.items
+        return over[0] == was[0].serial
 
     def look(
         self,
@@ -82,11 +103,12 @@ class Watch:
         self, ctx: Context, was: DeployedZone, site: SiteZone, live: int, key: Callable[[], TsigKey]
     ) -> tuple[Drift, ...]:
         name = was.zone.name
-        known = self._seen.get(name)
-        if known is not None and (known.live, known.deployed) == (live, was.serial):
-            return known.items
-        if live == was.serial:
-            return ()
+        if name not in self._doubtful:
+            known = self._seen.get(name)
+            if known is not None and (known.live, known.deployed) == (live, was.serial):
+                return known.items
+            if live == was.serial:
+                return ()
         theirs = transfer(ctx.server, name, key())
         keep = keep_of(site) if was.dynamic else keep_matcher(name, ())
         merged = merge3(was.zone.rrsets, was.zone.rrsets, theirs.zone.rrsets, keep, heal=False)
@@ -97,6 +119,7 @@ class Watch:
                 Drift(name, "+", theirs.zone.soa.line(name, theirs.serial)),
             )
         self._seen[name] = _Seen(theirs.serial, was.serial, items)
+        self._doubtful.discard(name)
         return items
 
     def _file(self, path: Path, was: DeployedZone) -> tuple[Drift, ...]:

@@ -112,14 +112,14 @@ def _merge_and_serve(ctx: Context, change: ZoneChange, key: TsigKey, *, already_
             ctx.effects.unlink(staged)
     if zonefile.journal(path).exists():
         ctx.effects.unlink(zonefile.journal(path))
-    deployed = DeployedZone(want.zone, want.dynamic, serial, zonefile.digest(text))
-    before = base.zone if base else theirs.zone
+    deployed = DeployedZone(want.zone, want.dynamic, serial, zonefile.digest(text), want.leases)
+    before = base or DeployedZone(theirs.zone, True, theirs.serial)
     undo = partial(_undo, ctx, change, key, given=zone, serial=serial, theirs=theirs.zone, before=before)
     return Done(deployed, undo, drift_of(want, merged))
 
 
 def _undo(
-    ctx: Context, done: ZoneChange, key: TsigKey, *, given: Zone, serial: int, theirs: Zone, before: Zone
+    ctx: Context, done: ZoneChange, key: TsigKey, *, given: Zone, serial: int, theirs: Zone, before: DeployedZone
 ) -> DeployedZone:
     """Take our change out again; what others changed since stays."""
     want = replace(done.want, zone=theirs, drift="report", dynamic=True)
@@ -128,7 +128,7 @@ def _undo(
         done, want=want, was=was, serial=ctx.next_serial(want.serial, serial, ctx.server.live(done.name).serial)
     )
     result = change(ctx, back, key)
-    return replace(result.deployed, zone=before)
+    return replace(result.deployed, zone=before.zone, leases=before.leases)
 
 
 def merge(want: SiteZone, base: DeployedZone | None, theirs: Content) -> Merged:

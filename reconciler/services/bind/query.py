@@ -34,11 +34,15 @@ class Presence(StrEnum):
 
 
 class Live(NamedTuple):
-    """What a server says of a zone. serial: 0 unless it is served. words: the answer in short, for a person."""
+    """What a server says of a zone. serial: 0 unless it is served. words: the answer in short, for a person.
+
+    soa: the data of its SOA record, "" unless it is served.
+    """
 
     presence: Presence
     serial: int
     words: str
+    soa: str = ""
 
 
 class Unreachable(Exception):
@@ -91,7 +95,7 @@ class Server:
         soa = rrset_in(answer.answer, zone, "SOA")
         if soa is not None and answer.flags & dns.flags.AA:
             serial = int(soa.rdatas[0].split()[2])
-            return Live(Presence.SERVED, serial, f"serial {serial}")
+            return Live(Presence.SERVED, serial, f"serial {serial}", soa.rdatas[0])
         words = dns.rcode.to_text(answer.rcode())
         presence = Presence.BROKEN if answer.rcode() == dns.rcode.SERVFAIL else Presence.ABSENT
         return Live(presence, 0, words)

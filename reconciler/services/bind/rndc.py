@@ -37,11 +37,6 @@ class Answer(NamedTuple):
         return "already frozen" in self.words
 
     @property
-    def not_dynamic(self) -> bool:
-        """To freeze: the zone takes no updates."""
-        return "not dynamic" in self.words
-
-    @property
     def not_found(self) -> bool:
         """named has no such zone in this view."""
         return "not found" in self.words

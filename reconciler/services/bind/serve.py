@@ -36,11 +36,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A zone that is served anew. undo: serve what was there before, with a higher serial; None if not known."""
+    """A zone that is served anew. undo: serve what was there before, with a higher serial; None if not known.
+
+    over: serials of others that updates went over, without a look at what they changed; empty for a new file.
+    """
 
     deployed: DeployedZone
     undo: Callable[[], DeployedZone] | None
     drift: tuple[Drift, ...] = ()
+    over: tuple[int, ...] = ()
 
 
 def serve(ctx: Context, given: Given, staged: Path) -> None:
@@ -124,16 +128,17 @@ def cause(path: Path) -> str:
         return f"; {path}: {error.strerror}"
     if status.st_mode & stat.S_IROTH and not closed:
         return ""
-    where = f" in {closed[0]} ({_owner(closed[0])})" if closed else ""
+    where = f" in {closed[0]} ({owner_of(closed[0])})" if closed else ""
     if status.st_gid == path.parent.stat().st_gid and status.st_mode & stat.S_IRGRP and status.st_gid != 0:
         return ""
     return (
-        f"; likely cause: the user that named runs as cannot read {path} ({_owner(path)}){where}: give its folder "
+        f"; likely cause: the user that named runs as cannot read {path} ({owner_of(path)}){where}: give its folder "
         "the group of named and the setgid bit (chgrp, chmod g+s)"
     )
 
 
-def _owner(path: Path) -> str:
+def owner_of(path: Path) -> str:
+    """Owner, group and mode of a file or folder, for a person."""
     status = path.stat()
     return f"{_user(status.st_uid)}:{_group(status.st_gid)}, mode {stat.S_IMODE(status.st_mode):04o}"
 

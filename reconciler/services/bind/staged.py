@@ -1,6 +1,6 @@
 """A staged change of BIND, and its way to the server: zones that are served first, then the configuration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,31 +8,35 @@ from pathlib import Path
 from reconciler.deployed import DeployedZone
 from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
 from reconciler.services.base import Drift, Outcome, Say
-from reconciler.services.bind import dynamic, static, zonefile
+from reconciler.services.bind import dynamic, static, update, zonefile
 from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.configure import Configuration
 from reconciler.services.bind.context import Context
+from reconciler.services.bind.drift import Watch
 from reconciler.services.bind.render import TsigKey
 from reconciler.services.bind.serve import Done
+from reconciler.services.bind.update import Update
 
 
 @dataclass
 class BindStaged:
     """Fulfils services.base.Staged.
 
-    served: zones that named has, with the staged files of static ones. configuration: None where it stays.
-    unchanged: what the manifest says of all other zones. down: why nothing can be done now, or "".
+    served: zones that named has. files: staged ones of static zones. updates: of dynamic zones that take the change
+    that way. configuration: None where it stays. unchanged: what the manifest says of all others. down: why nothing
+    can be done now, or "".
     """
 
     ctx: Context
     key: TsigKey
     served: Mapping[str, ZoneChange]
     files: Mapping[str, Path]
+    updates: Mapping[str, Update]
     configuration: Configuration | None
     unchanged: Mapping[str, DeployedZone]
     digests: Mapping[str, str]
     down: str
-    after: Callable[[Outcome], None]
+    watch: Watch
     _done: dict[str, Done] = field(default_factory=dict)
 
     @property
@@ -40,7 +44,7 @@ class BindStaged:
         """The zones that will be served anew. Of a dynamic one the file is not known before it is frozen."""
         new = self.configuration.new if self.configuration else ()
         return {
-            change.name: DeployedZone(change.want.zone, change.want.dynamic, change.serial)
+            change.name: DeployedZone(change.want.zone, change.want.dynamic, change.serial, leases=change.want.leases)
             for change in (*self.served.values(), *new)
         }
 
@@ -64,8 +68,12 @@ class BindStaged:
             self._thaw_held()
             raise Temporary(f"BIND's files: {error}") from error
         outcome = self._outcome()
-        self.after(outcome)
+        self.watch.applied(outcome, self._doubtful())
         return outcome
+
+    def _doubtful(self) -> list[str]:
+        over = {name: done.over for name, done in self._done.items() if done.over}
+        return [name for name, serials in over.items() if not self.watch.clean(self.served[name].was, serials)]
 
     def undo(self, say: Say) -> Outcome:
         """Serve again what was served before."""
@@ -77,6 +85,7 @@ class BindStaged:
             if done.undo is not None:
                 zones[name] = done.undo()
                 say(f"bind: zone {name} put back, serial {zones[name].serial}")
+        self.watch.doubt(zones.keys())
         return Outcome(zones=zones)
 
     def discard(self) -> None:
@@ -94,6 +103,8 @@ class BindStaged:
             say("bind: configuration taken over")
 
     def _serve(self, change: ZoneChange) -> Done:
+        if change.name in self.updates:
+            return update.change(self.ctx, change, self.updates[change.name], self.key)
         if self._is_dynamic(change):
             return dynamic.change(self.ctx, change, self.key, thaw=change.want.dynamic)
         path = self.ctx.path(change.name)
@@ -131,6 +142,7 @@ class BindStaged:
     def _outcome(self) -> Outcome:
         zones = {**self.unchanged, **{name: done.deployed for name, done in self._done.items()}}
         drift: list[Drift] = [item for done in self._done.values() for item in done.drift]
+        drift += [item for name, done in self._done.items() if done.over for item in self.watch.standing(name)]
         actions = [self._action(change) for change in self.served.values()]
         if self.configuration:
             zones.update(self.configuration.deployed)
@@ -140,4 +152,6 @@ class BindStaged:
 
     def _action(self, change: ZoneChange) -> str:
         name = change.name.removesuffix(".") or "."
+        if self._done[change.name].over:
+            return f"dynamic update of {name}"
         return f"rndc freeze, reload, thaw {name}" if change.want.dynamic else f"rndc reload {name}"

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from reconciler.deployed import DeployedZone
+from reconciler.dns.records import Key
 from reconciler.dns.zone import Zone
 from reconciler.errors import ReconcilerError
 from reconciler.services.base import Drift
@@ -29,9 +30,8 @@ def change(ctx: Context, change: ZoneChange, staged: Path) -> Done:
     previous = base.zone if base else _read(name, path)
     old = previous.rrsets if previous and len(change.was) < 2 else {}
     serve(ctx, Given(zone, change.serial, change.want.serial, old, previous), staged)
-    deployed = DeployedZone(
-        zone, change.want.dynamic, change.serial, zonefile.digest(zone.text(change.serial).encode())
-    )
+    text = zone.text(change.serial).encode()
+    deployed = DeployedZone(zone, change.want.dynamic, change.serial, zonefile.digest(text), change.want.leases)
     undo = partial(_undo, ctx, change, deployed, previous) if previous else None
     drift = (Drift(name, "-", f"{path} was edited by hand; the edited file is now {aside}", healed=True),)
     return Done(deployed, undo, drift if aside else ())
@@ -41,7 +41,8 @@ def _undo(ctx: Context, done: ZoneChange, deployed: DeployedZone, previous: Zone
     serial = ctx.next_serial(done.want.serial, deployed.serial, ctx.server.live(done.name).serial)
     back = replace(done, want=replace(done.want, zone=previous, dynamic=False), was=(deployed,), serial=serial)
     staged = ctx.effects.stage(ctx.path(done.name), previous.text(serial).encode(), mode=zonefile.MODE)
-    return change(ctx, back, staged).deployed
+    leases = done.was[-1].leases if done.was else frozenset[Key]()
+    return replace(change(ctx, back, staged).deployed, leases=leases)
 
 
 def set_hand_edit_aside(ctx: Context, change: ZoneChange, content: bytes) -> Path | None:

@@ -12,6 +12,7 @@ from reconciler.dns.records import Key, RRset
 from reconciler.dns.zone import Zone
 from reconciler.errors import Temporary
 from reconciler.services.bind.changes import RRsets
+from reconciler.services.bind.difference import RRsetChange
 from reconciler.services.bind.query import Server, Unreachable, readable, rrset_in
 
 LIMIT = 200
@@ -37,6 +38,20 @@ def wrong_answers(server: Server, old: RRsets, zone: Zone, served: Collection[st
             wrong += _not_there(server, rrset, zone)
         for rrset in sample([r for r in found.removed if _askable(r.key, zone, served)]):
             wrong += _still_there(server, rrset, zone)
+    except Unreachable as error:
+        raise Temporary(f"named stopped answering while zone {zone.name} was verified: {error}") from error
+    return wrong[:_SHOWN]
+
+
+def wrong_after_update(
+    server: Server, changes: Sequence[RRsetChange], zone: Zone, served: Collection[str]
+) -> list[str]:
+    """Ask for RRsets that updates changed; as `wrong_answers`, but others may have records beside ours."""
+    wrong: list[str] = []
+    try:
+        for change in sample(changes):
+            if _askable(change.key, zone, served):
+                wrong += _not_changed(server, change, zone)
     except Unreachable as error:
         raise Temporary(f"named stopped answering while zone {zone.name} was verified: {error}") from error
     return wrong[:_SHOWN]
@@ -76,6 +91,23 @@ def _not_there(server: Server, rrset: RRset, zone: Zone) -> list[str]:
     wanted = f"{rrset.ttl} {', '.join(rrset.rdatas)}"
     got = f"{found.ttl} {', '.join(found.rdatas)}" if found else dns.rcode.to_text(answer.rcode())
     return [f"{rrset.owner} {rrset.rtype}: expected {wanted}, found {got}"]
+
+
+def _not_changed(server: Server, change: RRsetChange, zone: Zone) -> list[str]:
+    owner, rtype = change.key
+    answer = server.ask(owner, rtype)
+    referral = rtype == "NS" and owner != zone.name
+    found = rrset_in(answer.authority if referral else answer.answer, owner, rtype)
+    there = frozenset(found.rdatas) if found else frozenset[str]()
+    rcode = dns.rcode.to_text(answer.rcode())
+    got = f"{found.ttl} {', '.join(found.rdatas)}" if found else rcode
+    if change.new and not (there.issuperset(change.new) and found and found.ttl == change.ttl):
+        return [f"{owner} {rtype}: expected {change.ttl} {', '.join(change.new)}, found {got}"]
+    if change.new and not (referral or answer.flags & dns.flags.AA):
+        return [f"{owner} {rtype}: the answer is not authoritative"]
+    if not there.isdisjoint(change.gone) and not _wildcard_covers(change.key, zone):
+        return [f"{owner} {rtype}: expected no {', '.join(change.gone)}, found {got}"]
+    return [] if rcode in ("NOERROR", "NXDOMAIN") else [f"{owner} {rtype}: found {rcode}"]
 
 
 def _still_there(server: Server, rrset: RRset, zone: Zone) -> list[str]:

@@ -51,7 +51,10 @@ def lines(site: Site, part: Mode, lease_file: str) -> tuple[list[str], list[str]
 
 
 def reservations(site: Site) -> tuple[dict[str, list[str]], list[str]]:
-    """(lines by network name, complaints): hosts with a MAC and an address in a network with DHCP."""
+    """(lines by network name, complaints): hosts with a MAC in a network with DHCP.
+
+    With an address that is reserved; one without any has its name reserved.
+    """
     made: dict[str, list[str]] = {network.name: [] for network in active(site)}
     problems = []
     for host in sorted(site.hosts, key=lambda item: (item.name, item.macs)):
@@ -59,7 +62,7 @@ def reservations(site: Site) -> tuple[dict[str, list[str]], list[str]]:
             network = site.networks[host.network]
             addresses = _reserved(host, network)
             try:
-                if addresses:
+                if addresses or not (host.ipv4 or host.ipv6):
                     made[host.network].append(reservation(host.macs, addresses, _client_name(host, network)))
             except Unservable as problem:
                 problems.append(str(problem))

@@ -1,0 +1,246 @@
+"""The leases as observed: read from the DHCP server's file, named, and remembered across restarts.
+
+A file that is gone, cut, of another format or unreadable never means that everybody has left: what was in force stays
+until its own time is over.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from reconciler.audit.leases import KEEP_MONTHS, LeaseHistory
+from reconciler.config import LeaseSettings
+from reconciler.dns.reverse import Address, Network
+from reconciler.effects import Effects
+from reconciler.errors import NotPrimary, ReconcilerError, words
+from reconciler.join import LeaseRecords
+from reconciler.leases import changes, dnsmasq, isc, kea, naming, policy, render
+from reconciler.leases.contest import Holders
+from reconciler.leases.lease import Lease, Parsed
+from reconciler.leases.naming import Names
+from reconciler.leases.records import LeaseRecord
+from reconciler.site import Site
+from reconciler.watch.read_stable import Reading, Unreadable, read_stable
+
+log = logging.getLogger(__name__)
+
+_PROBLEMS_SHOWN = 5
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Leases in force by address, their records by zone and their names, and what could not be read or named.
+
+    ends: when the next of them ends, Unix time.
+    """
+
+    leases: Mapping[Address, Lease] = field(default_factory=dict)
+    records: LeaseRecords = field(default_factory=dict)
+    names: Mapping[Address, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    ends: int | None = None
+
+
+class Leases:
+    """Looks at the leases. Not for use by two threads at once."""
+
+    def __init__(self, settings: LeaseSettings, state: Path, history: LeaseHistory) -> None:
+        self.observed = Observed()
+        self.since: Mapping[Address, int] = {}
+        """When each lease in force was first seen, Unix time."""
+        self._settings = settings
+        self._history = history
+        self._settled = Observed()
+        self._pruned_at = 0.0
+        self._memory = state / "leases.json"
+        self._parser = dnsmasq.Parser()
+        self._stamps: dict[Path, tuple[int, int, int]] = {}
+        self._readings: dict[Path, bytes] = {}
+        self._known: dict[Address, Lease] = {}
+        self._trouble: tuple[str, ...] = ()
+        self._holders: Holders | None = None
+        self._candidates: Holders = {}
+        """Who holds names for the site that was looked at last; they are the holders once it is served."""
+        self._named: tuple[object, ...] = ()
+        self._named_records: LeaseRecords = {}
+        self._published: Mapping[Address, str] = {}
+        self._reports: tuple[str, ...] = ()
+        self._statics: tuple[Site, policy.Statics, tuple[policy.LeaseNetwork, ...]] | None = None
+
+    def look(self, site: Site) -> Observed:
+        """Read what changed, drop what has ended, and name the rest for `site` (as the state says it)."""
+        now = time.time()
+        self._recall()
+        self._read()
+        current = changes.by_address(changes.current(self._known.values(), now))
+        basis = (id(site), tuple(map(id, current.values())))
+        if basis != self._named:
+            names = self._name(site, current)
+            self._candidates = names.holders
+            records = [record for record in names.records if _served(record, site)]
+            self._named_records = render.by_zone(records)
+            self._published = _by_address(records)
+            self._reports = names.reports
+            self._named = basis
+        problems = (*self._trouble, *self._reports)
+        ends = changes.next_expiry(current.values(), now)
+        self.observed = Observed(current, self._named_records, self._published, problems, ends)
+        return self.observed
+
+    def records(self, site: Site) -> LeaseRecords:
+        """The records of what is in force; see `look`."""
+        return self.look(site).records
+
+    @property
+    def networks(self) -> tuple[tuple[str, tuple[Network, ...]], ...]:
+        """Names and prefixes of the networks of the site that was looked at last."""
+        return tuple((each.name, each.prefixes) for each in self._statics[2]) if self._statics else ()
+
+    def settle(self, effects: Effects) -> None:
+        """After a pass that brought the servers to what was observed: put it on record, and remember it.
+
+        A record that cannot be written is told in the log; the names are served all the same, and the next one
+        catches up.
+        """
+        before, after = self._settled, self.observed
+        self._holders = self._candidates
+        self.since = {address: self.since.get(address, int(time.time())) for address in after.leases}
+        if changes.diff(before.leases, after.leases) or before.names != after.names:
+            try:
+                self._history.record(before.leases, after.leases, names=after.names, when=int(time.time()))
+                self._remember(effects)
+            except NotPrimary:
+                raise
+            except (ReconcilerError, OSError) as error:
+                log.error("the history of leases could not be written: %s", words(error))
+        self._settled = after
+        if time.time() - self._pruned_at > _DAY:
+            self._pruned_at = time.time()
+            for month in self._history.prune(KEEP_MONTHS, int(self._pruned_at)):
+                log.info("history of leases of %s deleted after %d months", month, KEEP_MONTHS)
+
+    def _remember(self, effects: Effects) -> None:
+        """Keep leases and holders of names on the disk that all nodes share."""
+        document = {
+            "holders": dict(self._holders or {}),
+            "leases": [_describe(lease) for lease in self.observed.leases.values()],
+            "since": {str(address): moment for address, moment in self.since.items()},
+        }
+        effects.replace(self._memory, json.dumps(document).encode())
+
+    def _name(self, site: Site, current: Mapping[Address, Lease]) -> Names:
+        if self._statics is None or self._statics[0] is not site:
+            self._statics = (site, policy.statics(site, site.nodes), policy.lease_networks(site))
+        _, statics, networks = self._statics
+        told = self._told()
+        return naming.assign(current.values(), networks, statics, told=told, previous=self._holders)
+
+    def _told(self) -> dict[str, str]:
+        """MAC address by DUID, as the dhcp-script keeps them beside the lease file."""
+        path = self._settings.files[0].with_name(f"{self._settings.files[0].name}.macs")
+        try:
+            reading = read_stable(path)
+        except Unreadable as error:
+            self._trouble = (*self._trouble, str(error))
+            return {}
+        lines = reading.data.decode("ascii", "replace").splitlines() if reading else []
+        return dict(line.split(" ", 1) for line in lines if line.count(" ") == 1)
+
+    def _recall(self) -> None:
+        if self._holders is None:
+            self._holders = {}
+            try:
+                document = json.loads(self._memory.read_bytes())
+                self._holders = {str(name): str(holder) for name, holder in document["holders"].items()}
+                self._known = changes.by_address(_lease(item) for item in document["leases"])
+                self._settled = Observed(dict(self._known))
+                self.since = {ip_address(text): int(moment) for text, moment in document["since"].items()}
+            except FileNotFoundError:
+                pass
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                self._trouble = (f"{self._memory} cannot be used ({error}); names may change hands once",)
+
+    def _read(self) -> None:
+        changed = False
+        trouble: list[str] = []
+        for path in self._settings.files:
+            stamp = _stamp(path)
+            if stamp is not None and self._stamps.get(path) == stamp:
+                continue
+            try:
+                reading = read_stable(path, before=len(self._readings.get(path, b"")))
+            except Unreadable as error:
+                trouble.append(f"{error}; the leases known before stay in force")
+                continue
+            if reading is None:
+                trouble.append(f"{path} is not there; the leases known before stay in force")
+                continue
+            changed = True
+            self._take(path, stamp, reading, trouble)
+        if changed:
+            parsed = self._parse()
+            trouble += [f"{self._settings.files[0]}:{item.line}: {item.what}" for item in parsed.problems[:_PROBLEMS_SHOWN]]
+            self._known = changes.settled(self._known, parsed)
+        if changed or trouble:
+            self._trouble = tuple(trouble)
+
+    def _take(self, path: Path, stamp: tuple[int, int, int] | None, reading: Reading, trouble: list[str]) -> None:
+        self._readings[path] = reading.data
+        if reading.flaw is None and stamp is not None:
+            self._stamps[path] = stamp
+        else:
+            self._stamps.pop(path, None)
+            trouble.append(f"{reading.flaw}; the leases known before stay in force")
+
+    def _parse(self) -> Parsed:
+        if self._settings.format == "kea":
+            return kea.merge({path.name: data for path, data in self._readings.items()})
+        parse = self._parser.parse if self._settings.format == "dnsmasq" else isc.parse
+        parts = [parse(data) for data in self._readings.values()]
+        return Parsed(
+            leases=tuple(lease for part in parts for lease in part.leases),
+            problems=tuple(problem for part in parts for problem in part.problems),
+            complete=all(part.complete for part in parts) and len(parts) == len(self._settings.files),
+        )
+
+
+def _served(record: LeaseRecord, site: Site) -> bool:
+    """Whether it is for us to publish: BIND takes it where the zone is dynamic; dnsmasq alone lacks IPv6 only."""
+    if site.dns.authoritative == "bind":
+        return site.zones[record.zone].dynamic
+    return record.rtype == "AAAA" or record.owner.endswith(".ip6.arpa.")
+
+
+def _by_address(records: Iterable[LeaseRecord]) -> dict[Address, str]:
+    return {ip_address(record.rdata): record.owner for record in records if record.rtype in ("A", "AAAA")}
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _describe(lease: Lease) -> list[Any]:
+    return [
+        str(lease.address),
+        lease.mac,
+        lease.name,
+        lease.expires,
+        lease.client_id,
+        lease.duid,
+        lease.iaid,
+        lease.temporary,
+    ]
+
+
+def _lease(item: list[Any]) -> Lease:
+    return Lease(ip_address(item[0]), *item[1:])

@@ -1,0 +1,1 @@
+"""DHCP leases: what the servers' lease files say, what has changed, and the DNS names that leases get."""
