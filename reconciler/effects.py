@@ -8,13 +8,19 @@ import contextlib
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
+
+import sh
 
 from reconciler import tools
 from reconciler.errors import NotPrimary, Temporary
 from reconciler.role.base import Role, RoleProvider
 from reconciler.tools import Completed
+
+_ANY_CODE = tuple(range(256))
 
 
 class Effects:
@@ -33,9 +39,19 @@ class Effects:
     def run(
         self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0, cwd: Path | None = None
     ) -> Completed:
-        """Run a program that changes something (rndc, git); see `tools.run`."""
+        """Run a program that changes something (rndc, git) to its end, whatever its exit code.
+
+        Raises Temporary when it is missing, ends by a signal, or does not end in time (it is killed then).
+        """
         self.check(f"run {Path(argv[0]).name}")
-        return tools.run(argv, stdin=stdin, timeout=timeout, cwd=cwd)
+        # Files in memory, not pipes: sh then needs no threads that feed and read them, and nothing can block.
+        with _memory_file() as given, _memory_file() as out, _memory_file() as errors:
+            given.write(stdin)
+            given.seek(0)
+            code = _run(argv, (given, out, errors), timeout=timeout, cwd=cwd)
+            out.seek(0)
+            errors.seek(0)
+            return Completed(code, out.read(), errors.read().decode("utf-8", "replace"))
 
     def replace(self, path: Path, content: bytes, *, mode: int = 0o640) -> None:
         """Atomically give `path` this content, durably, with `mode` from the start and a fresh mtime."""
@@ -113,6 +129,48 @@ class Effects:
             raise Temporary(f"cannot {verb} {unit}: helper at {self._helper}: {error}") from error
         if answer != "ok":
             raise Temporary(f"cannot {verb} {unit}: {answer or 'the helper gave no answer'}")
+
+
+def _run(argv: Sequence[str], files: tuple[BinaryIO, BinaryIO, BinaryIO], *, timeout: float, cwd: Path | None) -> int:
+    """Run with `files` as standard input, output and error; return the exit code."""
+    given, out, errors = files
+    try:
+        process = sh.Command(argv[0])(
+            *argv[1:],
+            _in=given,
+            _out=out,
+            _err=errors,
+            _ok_code=_ANY_CODE,
+            _cwd=str(cwd) if cwd else None,
+            _return_cmd=True,
+            _bg=True,
+            _bg_exc=False,
+        )
+    except sh.CommandNotFound:
+        raise tools.missing(argv[0]) from None
+    timed_out = threading.Event()
+
+    # Not `_timeout`: sh then looks for the end only every 100 ms.
+    def expire() -> None:
+        timed_out.set()
+        process.kill()
+
+    timer = threading.Timer(timeout, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        process.wait()
+    except sh.ErrorReturnCode as error:
+        if timed_out.is_set():
+            raise tools.late(argv[0], timeout) from None
+        raise tools.killed(argv[0], -error.exit_code) from None
+    finally:
+        timer.cancel()
+    return int(process.exit_code)
+
+
+def _memory_file() -> BinaryIO:
+    return os.fdopen(os.memfd_create("reconciler"), "w+b", buffering=0)
 
 
 def _sync_folder(folder: Path) -> None:

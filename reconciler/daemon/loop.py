@@ -170,7 +170,7 @@ class Loop:
         ends = report.again_at if report.again_at is not None and report.again_at > begun else None
         self._lease_end = time.monotonic() + ends - time.time() if ends is not None else None
         if report.result is Result.WAITING:
-            self._retry = Wake("retry", thorough=wake.thorough)
+            self._retry = Wake("retry", thorough=wake.thorough, allow=wake.allow)
             self.retry_at = time.monotonic() + next(self._delays)
         else:
             self._delays = backoff()

@@ -356,10 +356,6 @@ class Passes:
         with contextlib.suppress(FileNotFoundError):
             self.paused = self._pause_note.read_text(encoding="utf-8", errors="replace").strip()
 
-    def forget_failures(self) -> None:
-        """After new settings: what failed may go well now."""
-        self._given_up.clear()
-
     def _end(
         self,
         result: Result,

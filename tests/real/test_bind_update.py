@@ -275,8 +275,10 @@ def test_drift_that_is_to_be_healed_goes_by_a_new_file(lab: Lab, freezes: list[s
     assert freezes == []
     (found,) = lab.drift(wanted)
     assert found.text == "x.dyn.net. 60 A 192.0.2.66"
+    wanted = site(dynamic(Z, "a 60 A 192.0.2.4", drift="heal"))
     lab.apply(wanted)
     assert freezes == [Z]
+    assert lab.ask("a.dyn.net.") == ["192.0.2.4"]
     assert lab.rcode("x.dyn.net.") == "NXDOMAIN"
     assert lab.drift(wanted) == ()
 
@@ -576,6 +578,18 @@ def test_undo_takes_our_change_out_and_leaves_what_others_did_since(lab: Lab, fr
     assert undone.zones[Z].leases == wanted.leases
     lab.deployed = replace(lab.deployed, zones=undone.zones, pending={})
     assert [item.text for item in lab.drift(site(wanted))] == [f"{n}.dyn.net. 60 A 192.0.2.66" for n in "xy"]
+
+
+def test_what_others_did_before_an_undo_is_found(lab: Lab) -> None:
+    wanted = site(dynamic(Z, "a 60 A 192.0.2.2"))
+    lab.apply(wanted)
+    staged = lab.stage(site(dynamic(Z, "a 60 A 192.0.2.3")))
+    assert staged is not None
+    staged.commit(lab.said.append)
+    lab.update(Z, "update add x.dyn.net. 60 A 192.0.2.66")
+    undone = staged.undo(lab.said.append)
+    lab.deployed = replace(lab.deployed, zones=undone.zones, pending={})
+    assert [item.text for item in lab.drift(wanted)] == ["x.dyn.net. 60 A 192.0.2.66"]
 
 
 def test_updates_and_new_files_take_turns(lab: Lab, freezes: list[str]) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import dns.message
 import dns.name
 import dns.opcode
+import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
@@ -20,9 +21,11 @@ from reconciler.deployed import DeployedZone
 from reconciler.dns.records import Key, RRset, group
 from reconciler.dns.serials import SerialStyle
 from reconciler.dns.zone import SOA, Zone
+from reconciler.errors import ApplyFailed
 from reconciler.services.bind import message, update
 from reconciler.services.bind.difference import RRsetChange, difference, only_leases
 from reconciler.services.bind.render import TsigKey
+from reconciler.services.bind.sender import Sender
 from reconciler.site import SiteZone
 
 Z = "example.net."
@@ -195,6 +198,29 @@ def test_signature_is_valid_for_dnspython_and_not_with_another_key() -> None:
     other = message.tsig_key(KEY._replace(secret="AAAA" + KEY.secret[4:]))
     with pytest.raises(dns.tsig.BadSignature):
         dns.message.from_wire(signed.wire, keyring=other)
+
+
+ANSWERS = {
+    "not signed": lambda wire: wire[:2] + b"\xa8\x00" + bytes(8),
+    "to another": lambda wire: bytes((wire[0] ^ 1, wire[1])) + b"\xa8\x05" + bytes(8),
+    "not a message": lambda wire: wire[:5],
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_that_anybody_could_have_made_is_not_taken(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    monkeypatch.setattr(Sender, "_exchange", lambda _, wire: ANSWERS[answer](wire))
+    (part,) = message.parts(Z, [RRsetChange((f"a.{Z}", "A"), 60, (), ("192.0.2.1",))]) or ()
+    soa = message.rdata_wire("SOA", "ns.example. h.example. 5 1 2 3 4")
+    with pytest.raises(ApplyFailed, match="not one from named"):
+        Sender("192.0.2.1", 53, KEY).send(Z, part, now=soa, ttl=60, following=soa)
+
+
+def test_a_refusal_needs_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sender, "_exchange", lambda _, wire: wire[:2] + b"\xa8\x05" + bytes(8))
+    (part,) = message.parts(Z, [RRsetChange((f"a.{Z}", "A"), 60, (), ("192.0.2.1",))]) or ()
+    soa = message.rdata_wire("SOA", "ns.example. h.example. 5 1 2 3 4")
+    assert Sender("192.0.2.1", 53, KEY).send(Z, part, now=soa, ttl=60, following=soa) == dns.rcode.REFUSED
 
 
 def site_zone(
