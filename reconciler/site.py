@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from reconciler.dns.serials import SerialStyle
 from reconciler.dns.records import Key
+from reconciler.dns.serials import SerialStyle
 from reconciler.dns.zone import Zone
 from reconciler.state import schema
 from reconciler.state.model import Hatch

@@ -86,8 +86,10 @@ def _check_without_effect(state: State, report: Report) -> None:
             report.warn(at(key), f"nothing acts on `{key}:` in this release", "it is read and checked only")
     for name, network in site.networks.items():
         if network.isolated:
-            text = f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release'
-            report.warn(at("networks", name, "isolated"), text)
+            report.warn(
+                at("networks", name, "isolated"),
+                f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release',
+            )
     if site.dns.forwarders and site.dns.clients_ask != "dnsmasq":
         report.warn(
             at("dns", "forwarders"),

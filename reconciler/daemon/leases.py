@@ -185,7 +185,8 @@ class Leases:
             self._take(path, stamp, reading, trouble)
         if changed:
             parsed = self._parse()
-            trouble += [f"{self._settings.files[0]}:{item.line}: {item.what}" for item in parsed.problems[:_PROBLEMS_SHOWN]]
+            name = self._settings.files[0].name
+            trouble += [f"{name}:{item.line}: {item.what}" for item in parsed.problems[:_PROBLEMS_SHOWN]]
             self._known = changes.settled(self._known, parsed)
         if changed or trouble:
             self._trouble = tuple(trouble)

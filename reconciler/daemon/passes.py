@@ -7,15 +7,15 @@ the way: the report says how it ended and whether another try makes sense.
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from reconciler import report
-from reconciler.audit.entry import Entry
 from reconciler.daemon import record
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
+from reconciler.daemon.recorder import Recorder
 from reconciler.deployed import Deployed
 from reconciler.errors import NotPrimary, ReconcilerError, Temporary, words
 from reconciler.evaluate import Evaluation
@@ -74,18 +74,16 @@ class PassReport:
     """Unix time when something ends by itself (a lease) and a pass is due."""
 
 
-@dataclass
 class Passes:
     """Makes passes over one node. Not for use by two threads at once."""
 
-    node: Node
-    paused: str = ""
-    trouble: str = ""
-    """Why the last entry of the audit could not be written; "" when it could."""
-    _recovered: bool = False
-    _drift: tuple[Drift, ...] = ()
-    _given_up: dict[str, PassReport] = field(default_factory=dict)
-    _waiting: tuple[str, str] = ("", "")
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.recorder = Recorder(node)
+        self.paused = ""
+        self._recovered = False
+        self._drift: tuple[Drift, ...] = ()
+        self._given_up: dict[str, PassReport] = {}
 
     def evaluate(self, commit: str) -> Evaluation:
         """Evaluate a commit of the repository against what is deployed."""
@@ -150,24 +148,8 @@ class Passes:
                 service.recover(deployed, self.node.effects, say)
             self._recovered = True
         if deployed.unrecorded:
-            self._record_missed(deployed)
-
-    def _record_missed(self, deployed: Deployed) -> None:
-        """Record an apply after which this program ended, or could not write to the audit."""
-        assert deployed.commit is not None
-        known = self._readable(deployed.commit)
-        entry = record.missed_entry(
-            node=self.node.config.node,
-            deployed=deployed,
-            files=self.evaluate(deployed.commit).files if known else {},
-            pushed_by=record.pushed_by(self.node.pushes.find(deployed.commit), ""),
-        )
-        if self._audit(entry):
-            self._recorded([deployed.commit])
-
-    def _recorded(self, commits: list[str]) -> None:
-        self.node.store.note_recorded(self.node.effects)
-        self.node.pushes.forget(commits, self.node.effects)
+            known = deployed.commit is not None and self._readable(deployed.commit)
+            self.recorder.missed(deployed, self.evaluate(deployed.commit) if known and deployed.commit else None)
 
     def _look_for_drift(self, commit: str, deployed: Deployed) -> tuple[Drift, ...]:
         if deployed.commit is None or deployed.pending:
@@ -212,8 +194,7 @@ class Passes:
         if found is not None:
             lines += record.drift_lines(found)
             if found and found != self._drift:
-                node = self.node.config.node
-                self._audit(record.drift_entry(trigger=wake.trigger, node=node, commit=commit, found=found))
+                self.recorder.drift(wake.trigger, commit, found)
             self._drift = found
         if wake.trigger == "resync":
             maintain(self.node.config.repo, self.node.effects)
@@ -230,7 +211,7 @@ class Passes:
         except NotPrimary:
             raise
         except Temporary as error:
-            self._record_waiting(str(error), commit, wake, push)
+            self.recorder.waiting(_trigger(wake, push), commit, push, by=wake.by, text=str(error))
             raise
         except ReconcilerError as error:
             failure = self._end(Result.FAILED, commit, record.failed_lines(str(error)))
@@ -238,22 +219,19 @@ class Passes:
         self._settle_leases()
         duration = time.monotonic() - started
         superseded = self._superseded(deployed, commit)
-        entry = record.applied_entry(
-            trigger=_trigger(wake, push),
-            node=self.node.config.node,
-            evaluation=evaluation,
-            recorded=deployed if self._audit_holds(deployed) else None,
-            applied=applied,
-            pushed_by=record.pushed_by(push, wake.by),
+        audit = self.recorder.applied(
+            _trigger(wake, push),
+            evaluation,
+            deployed,
+            applied,
+            push,
+            by=wake.by,
             duration=duration,
             superseded=superseded,
         )
-        audit = self._audit(entry)
         servers = [service.name for service in self.node.services]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
-        lines.append(report.line("audit", f"{audit[:9]} (git log audit)" if audit else self.trouble))
-        if audit:
-            self._recorded([commit, *superseded])
+        lines.append(report.line("audit", f"{audit[:9]} (git log audit)" if audit else self.recorder.trouble))
         drift = tuple(item for item in applied.drift if not item.healed)
         self._drift = drift
         warnings = _warnings(evaluation)
@@ -270,69 +248,39 @@ class Passes:
         assert applied is not None
         assert evaluation.plan is not None
         lines = record.lease_lines(evaluation.plan, applied, time.monotonic() - started)
-        drift = found if found is not None else self._drift
-        return self._end(Result.APPLIED, evaluation.commit, lines, drift, warnings=_warnings(evaluation))
+        self._drift = found if found is not None else self._drift
+        return self._end(Result.APPLIED, evaluation.commit, lines, self._drift, warnings=_warnings(evaluation))
 
     def _apply_leases(self, deployed: Deployed, say: Say) -> None:
         """While the head cannot be applied, leases go on in the state that is served."""
         if deployed.commit is None or deployed.pending or not self._readable(deployed.commit):
             return
-        evaluation = self.evaluate(deployed.commit)
-        if evaluation.site is not None and evaluation.plan is not None and evaluation.plan.only_leases:
-            self.node.applier.apply(evaluation.site, deployed.commit, say)
-            self.node.store.note_recorded(self.node.effects)
-        self._settle_leases()
+        try:
+            evaluation = self.evaluate(deployed.commit)
+            if evaluation.site is not None and evaluation.plan is not None and evaluation.plan.only_leases:
+                self.node.applier.apply(evaluation.site, deployed.commit, say)
+                self.node.store.note_recorded(self.node.effects)
+            self._settle_leases()
+        except NotPrimary:
+            raise
+        except ReconcilerError as error:
+            log.error("leases could not be served: %s", error)
 
     def _settle_leases(self) -> None:
         if self.node.leases is not None:
             self.node.leases.settle(self.node.effects)
 
-    def _audit_holds(self, deployed: Deployed) -> bool:
-        """Whether the audit's files are those of what is deployed; not after an entry that could not be written."""
-        try:
-            return not deployed.unrecorded and self.node.audit.tip() is not None
-        except ReconcilerError:
-            return False
-
     def _superseded(self, deployed: Deployed, commit: str) -> tuple[str, ...]:
-        if not deployed.commit or deployed.commit == commit:
+        if not deployed.commit or deployed.commit == commit or not self.node.repo.contains(deployed.commit):
             return ()
         return tuple(other for other in self.node.repo.between(deployed.commit, commit) if other != commit)
 
     def _record_failure(self, failure: PassReport, evaluation: Evaluation, wake: Wake, push: Push | None) -> PassReport:
         """Record a refusal or failure once; the same commit is not tried again until something changes."""
-        self._audit(self._failure_entry(failure.result, "\n".join(failure.lines), evaluation.commit, wake, push))
+        trigger, text = _trigger(wake, push), "\n".join(failure.lines)
+        self.recorder.failed(trigger, evaluation.commit, push, by=wake.by, result=failure.result.value, text=text)
         self._given_up[evaluation.commit] = failure
         return failure
-
-    def _record_waiting(self, text: str, commit: str, wake: Wake, push: Push | None) -> None:
-        """Record the first of a row of tries that failed in the same way; a server may be away for a night."""
-        if self._waiting != (commit, text):
-            self._waiting = (commit, text)
-            self._audit(self._failure_entry(Result.WAITING, text, commit, wake, push))
-
-    def _failure_entry(self, result: Result, text: str, commit: str, wake: Wake, push: Push | None) -> Entry:
-        return record.failure_entry(
-            trigger=_trigger(wake, push),
-            node=self.node.config.node,
-            commit=commit,
-            pushed_by=record.pushed_by(push, wake.by),
-            result=result.value,
-            text=text,
-        )
-
-    def _audit(self, entry: Entry) -> str:
-        """Record; what is served stays valid when that fails, so a failure here only shows in log and report."""
-        try:
-            commit = self.node.audit.record(entry)
-        except NotPrimary:
-            raise
-        except (ReconcilerError, OSError) as error:
-            self.trouble = words(error)
-            log.error("%s", self.trouble)
-            return ""
-        self.trouble = ""
-        return commit
 
     @property
     def drift(self) -> tuple[Drift, ...]:

@@ -19,7 +19,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
         "version": __version__,
         "node": node.config.node,
         "role": node.role.read().role.value,
-        "healthy": bool(last and last.result.good and not drift and not loop.passes.trouble),
+        "healthy": bool(last and last.result.good and not drift and not loop.passes.recorder.trouble),
         "busy_since": _time(loop.busy_since),
         "paused": loop.passes.paused,
         "branch": node.config.branch,
@@ -37,7 +37,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
             for name, zone in sorted(deployed.zones.items())
         ],
         "drift": [{"place": item.place, "change": item.change, "text": item.text} for item in drift],
-        "trouble": loop.passes.trouble,
+        "trouble": loop.passes.recorder.trouble,
         "leases": len(node.leases.observed.leases) if node.leases else None,
         "lease_problems": list(node.leases.observed.problems) if node.leases else [],
         "warnings": list(last.warnings) if last else [],
@@ -47,7 +47,8 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
 def leases(node: Node) -> dict[str, Any]:
     """Leases in force, and what could not be read or named."""
     if node.leases is None:
-        return {"leases": [], "problems": ["node.yaml names no DHCP server: neither dnsmasq with `dhcp: yes` nor `leases:`"]}
+        problem = "node.yaml names no DHCP server: neither dnsmasq with `dhcp: yes` nor `leases:`"
+        return {"leases": [], "problems": [problem]}
     observed, networks = node.leases.observed, node.leases.networks
     return {
         "leases": [

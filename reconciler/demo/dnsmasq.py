@@ -1,4 +1,7 @@
-"""A real dnsmasq of one's own: loopback, a free port, one folder; DNS only, so it needs no rights."""
+"""A real dnsmasq of one's own in one folder: on loopback and a free port, DNS only, so that it needs no rights.
+
+Or with DHCP, in a network of one's own (see `reconciler.demo.lan`).
+"""
 
 import os
 import pwd
@@ -14,6 +17,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.services.dnsmasq.trial import program
 
 _ADDRESS = "127.0.0.1"
+_DNS = 53
 _START = 10.0
 _POLL = 0.01
 _STARTED = b": started, version "
@@ -24,12 +28,13 @@ class DnsmasqServer:
 
     folder: gets log, lease file and pid file; `folder/dnsmasq` is the reconciler's own part, whose
     `dnsmasq.conf` has to be there before the start (the first apply writes it and has the helper restart
-    this server).
+    this server). dhcp: it serves the networks of a Lan too, which has been entered; there port 53 is free.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, dhcp: bool = False) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.dhcp = dhcp
+        self.port = _DNS if dhcp else free_port()
         self.directory = folder / "dnsmasq"
         self.log = folder / "dnsmasq.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,7 +48,7 @@ class DnsmasqServer:
                 "address": _ADDRESS,
                 "port": str(self.port),
                 "listen": [_ADDRESS],
-                "dhcp": "no",
+                "dhcp": "yes" if self.dhcp else "no",
                 "lease_file": str(self.folder / "leases"),
             }
         )
@@ -63,6 +68,8 @@ class DnsmasqServer:
             f"--pid-file={self.folder / 'dnsmasq.pid'}",
             f"--user={user}",
             "--log-facility=-",
+            # Nobody else is in the network, and looking for them would take three seconds for each new client.
+            *(["--no-ping"] if self.dhcp else []),
         ]
         with self.log.open("ab") as log:
             offset = log.tell()

@@ -1,7 +1,7 @@
 """A whole node in one folder: repository, daemon, real named and dnsmasq, on loopback and free ports.
 
 For the demo, the tests and the measurements. Nothing outside the folder is read or written, and only processes
-that were started here are stopped.
+that were started here are stopped. With DHCP all of it runs in a network of its own (see `reconciler.demo.lan`).
 """
 
 import contextlib
@@ -29,7 +29,8 @@ class PocketSite:
     """Makes and runs the node.
 
     bind, dnsmasq: which servers it has. resync: seconds between passes that no event asked for. named_user: account
-    that named changes to (root only). leases: a lease file in dnsmasq's form.
+    that named changes to (root only). leases: a lease file in dnsmasq's form. dhcp: dnsmasq gives out leases in a Lan,
+    which has been entered.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class PocketSite:
         resync: int = 3600,
         named_user: str | None = None,
         leases: Path | None = None,
+        dhcp: bool = False,
     ) -> None:
         self.folder = folder
         self.leases = leases
@@ -50,7 +52,7 @@ class PocketSite:
         self.log = folder / "daemon.log"
         self.control = folder / "control.sock"
         self.named = NamedServer(folder / "named", user=named_user) if bind else None
-        self.dnsmasq = DnsmasqServer(folder / "dnsmasq") if dnsmasq else None
+        self.dnsmasq = DnsmasqServer(folder / "dnsmasq", dhcp=dhcp) if dnsmasq else None
         self.helper = Helper(folder / "helper.sock", {"dnsmasq": self.dnsmasq} if self.dnsmasq else {})
         self._daemon: subprocess.Popen[bytes] | None = None
         self.config.write_text(node_yaml(self._settings(resync)))

@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from reconciler.errors import ReconcilerError
+
+_POLL = 0.05
 
 
 class Unexpected(ReconcilerError):
@@ -60,30 +62,46 @@ class Stage:
         expect: str | tuple[str, ...] = (),
         stdin: str | None = None,
         quiet: bool = False,
+        within: float = 0.0,
     ) -> str:
-        """Run a command and show it with its output. Raises Unexpected unless it ends with `code` and says `expect`."""
+        """Run a command and show it with its output. Raises Unexpected unless it ends with `code` and says `expect`.
+
+        within: seconds for that to come true; the command is run again until then, and shown once. Nothing expected:
+        it is to say nothing.
+        """
+        expected = (expect,) if isinstance(expect, str) else expect
+        deadline = time.monotonic() + within
+        while True:
+            result = self._run(argv, cwd, stdin)
+            missing = [text for text in expected if text not in result.stdout]
+            good = not missing and (any(expected) or not within or not result.stdout.strip())
+            if (good and result.returncode == code) or time.monotonic() >= deadline:
+                break
+            time.sleep(_POLL)
         if not quiet:
-            shown = shlex.join(argv) + (f" <<'END'\n{stdin.rstrip()}\nEND" if stdin else "")
-            click.secho(f"$ {self._shorten(shown)}", fg="cyan")
-        result = subprocess.run(
-            argv,
-            cwd=cwd,
-            env=self._environment,
-            input=stdin or "",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if not quiet and result.stdout.strip():
-            click.echo(self._shorten(result.stdout.rstrip()))
+            self._show(shlex.join(argv) + (f" <<'END'\n{stdin.rstrip()}\nEND" if stdin else ""), result.stdout)
         if result.returncode != code:
             raise Unexpected(f"{argv[0]} ended with exit code {result.returncode}, expected {code}")
-        for text in (expect,) if isinstance(expect, str) else expect:
-            if text not in result.stdout:
-                raise Unexpected(f"{argv[0]} did not say {text!r}")
+        if not good:
+            raise Unexpected(f"{argv[0]} did not say {missing[0]!r}" if missing else f"{argv[0]} still says something")
         return result.stdout
+
+    def start(self, *argv: str, log: Path, expect: str, within: float) -> "subprocess.Popen[bytes]":
+        """Start what runs on, and show what it says (into `log`) up to `expect`. Raises Unexpected if it does not."""
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                argv, env=self._environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            )
+        deadline = time.monotonic() + within
+        while expect not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        said = log.read_text()
+        self._show(f"{shlex.join(argv)} &", said)
+        if expect not in said:
+            process.kill()
+            process.wait()
+            raise Unexpected(f"{argv[0]} did not say {expect!r}")
+        return process
 
     def say(self, text: str) -> None:
         """A sentence for whoever watches."""
@@ -107,6 +125,24 @@ class Stage:
             table.add_row(step.title, result, f"{step.seconds:.2f}")
         click.echo()
         Console(highlight=False, soft_wrap=True).print(table)
+
+    def _run(self, argv: Sequence[str], cwd: Path, stdin: str | None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            argv,
+            cwd=cwd,
+            env=self._environment,
+            input=stdin or "",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def _show(self, command: str, output: str) -> None:
+        click.secho(f"$ {self._shorten(command)}", fg="cyan")
+        if output.strip():
+            click.echo(self._shorten(output.rstrip()))
 
     def _shorten(self, text: str) -> str:
         for long, short in self._short:

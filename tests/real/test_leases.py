@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from nodes import HOSTS, SITE, Clone, ask, reconciler, running_node, status
-from reconciler.demo.pocket import PocketSite
 from servers import wait_until
+
+from reconciler.demo.pocket import PocketSite
 
 pytestmark = pytest.mark.real
 
@@ -50,7 +50,7 @@ def answers(node: PocketSite, name: str, rtype: str = "A") -> list[str]:
 
 
 def test_a_lease_answers_forward_and_reverse_and_leaves_with_its_end(made: tuple[PocketSite, Clone, File]) -> None:
-    node, clone, file = made
+    node, _, file = made
     file.write(PHONE)
     wait_until(lambda: answers(node, "phone.office.example.net") == ["192.168.10.150"], timeout=10)
     assert answers(node, "150.10.168.192.in-addr.arpa", "PTR") == ["phone.office.example.net."]
@@ -111,7 +111,8 @@ def test_ipv6_leases_follow_their_client_and_end_by_time(made: tuple[PocketSite,
 
 
 @pytest.mark.parametrize(
-    "name", ["ns", "host10", "wpad", "*", "-", "a" * 64, "x.other.example.org", 'q";}', "ns1", "example", "\u00fc\u00fc"]
+    "name",
+    ["ns", "host10", "wpad", "*", "-", "a" * 64, "x.other.example.org", 'q";}', "ns1", "example", "\u00fc\u00fc"],
 )
 def test_a_hostile_name_takes_nothing(made: tuple[PocketSite, Clone, File], name: str) -> None:
     node, _, file = made

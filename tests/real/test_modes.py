@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from nodes import HOSTS, SITE, Clone, ask, reconciler, running_node, status
+
 from reconciler.demo.pocket import PocketSite
 
 pytestmark = pytest.mark.real

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from nodes import HOSTS, Clone, ask, reconciler, running_node, status
+
 from reconciler.demo.pocket import PocketSite
 
 pytestmark = [

@@ -216,13 +216,6 @@ def test_an_answer_that_anybody_could_have_made_is_not_taken(monkeypatch: pytest
         Sender("192.0.2.1", 53, KEY).send(Z, part, now=soa, ttl=60, following=soa)
 
 
-def test_a_refusal_needs_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Sender, "_exchange", lambda _, wire: wire[:2] + b"\xa8\x05" + bytes(8))
-    (part,) = message.parts(Z, [RRsetChange((f"a.{Z}", "A"), 60, (), ("192.0.2.1",))]) or ()
-    soa = message.rdata_wire("SOA", "ns.example. h.example. 5 1 2 3 4")
-    assert Sender("192.0.2.1", 53, KEY).send(Z, part, now=soa, ttl=60, following=soa) == dns.rcode.REFUSED
-
-
 def site_zone(
     rrsets: RRsets, *, leases: frozenset[Key] = frozenset(), dynamic: bool = True, minimum: int = 4
 ) -> SiteZone:

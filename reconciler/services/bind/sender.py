@@ -80,8 +80,8 @@ class Sender:
             raise ApplyFailed(
                 f"zone {zone}: the answer to an update is not one from named: {type(error).__name__}: {error}"
             ) from error
-        if answer.id != ident or (answer.rcode() == dns.rcode.NOERROR and not answer.had_tsig):
-            raise ApplyFailed(f"zone {zone}: the answer to an update is not one from named: not signed, or to another")
+        if answer.id != ident:
+            raise ApplyFailed(f"zone {zone}: the answer to an update is not one from named: it belongs to another")
         return answer.rcode()
 
     def _cause(self, error: dns.exception.DNSException) -> str:
