@@ -81,6 +81,11 @@ class Evaluator:
         """Whether `evaluate` needs no tree for this commit."""
         return commit in self._built
 
+    def forget(self) -> None:
+        """Build and check anew the next time: secrets or the servers' own configuration may have changed."""
+        self._built.clear()
+        self._good = None
+
     def evaluate(self, commit: str, tree: Tree, deployed: Deployed) -> Evaluation:
         """Evaluate; `tree` is not looked at where the commit is known."""
         built = self._built.get(commit) or self._build(tree)

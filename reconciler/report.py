@@ -12,6 +12,9 @@ from reconciler.state.problem import Severity
 _RECORDS_SHOWN = 20
 """Record lines shown for one zone in a push; the audit has all of them."""
 
+_PROBLEMS_SHOWN = 200
+"""Problems shown of one check; a file of another kind can have as many as lines."""
+
 ALLOW = "allow-mass-change"
 """The push option that lets a guarded change through."""
 
@@ -26,6 +29,8 @@ def check(evaluation: Evaluation) -> list[str]:
     problems = sorted(evaluation.problems, key=lambda problem: (-problem.severity, problem.where))
     lines = [str(problem) for problem in problems if problem.severity is Severity.ERROR]
     lines += [str(problem) for problem in problems if problem.severity is Severity.WARNING]
+    if len(lines) > _PROBLEMS_SHOWN:
+        lines[_PROBLEMS_SHOWN:] = [f"… and {len(lines) - _PROBLEMS_SHOWN} more"]
     lines += [part for complaint in evaluation.complaints for part in complaint.splitlines()]
     found = len(evaluation.errors) + len(evaluation.complaints)
     if evaluation.site is None or found:

@@ -121,6 +121,8 @@ class Passes:
             self._apply_leases(deployed, say)
             return given_up
         self._given_up.clear()
+        if wake.again:
+            self.node.evaluator.forget()
         found = self._look_for_drift(commit, deployed) if wake.thorough else None
         evaluation = self.evaluate(commit)
         push = self.node.pushes.find(commit)
@@ -198,6 +200,7 @@ class Passes:
             self._drift = found
         if wake.trigger == "resync":
             maintain(self.node.config.repo, self.node.effects)
+            self.node.pushes.prune(self.node.effects)
         return self._end(Result.UNCHANGED, commit, lines, found, warnings=_warnings(evaluation))
 
     def _apply(self, evaluation: Evaluation, deployed: Deployed, wake: Wake, push: Push | None, say: Say) -> PassReport:

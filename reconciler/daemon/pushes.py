@@ -4,14 +4,19 @@ Written before the push is accepted, so that a restart between push and apply fo
 a word that let the change through.
 """
 
+import contextlib
 import json
 import re
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reconciler.effects import Effects
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+
+_KEEP = 30 * 86400.0
+"""Seconds; far longer than any pushed commit waits to be applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ class Pushes:
         for commit in commits:
             if self._path(commit).exists():
                 effects.unlink(self._path(commit))
+
+    def prune(self, effects: Effects) -> None:
+        """Remove what was left by pushes that git did not take in the end."""
+        limit = time.time() - _KEEP
+        for path in self._folder.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < limit:
+                    effects.unlink(path)
 
     def _path(self, commit: str) -> Path:
         if not _COMMIT.fullmatch(commit):

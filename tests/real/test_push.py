@@ -182,6 +182,16 @@ def test_rollback_brings_an_older_state_back_as_a_new_commit(node: PocketSite, c
     assert reconciler(node, "rollback", "nonsense").returncode == 1
 
 
+def test_a_rollback_that_the_guard_would_hold_moves_nothing_until_it_is_meant(node: PocketSite, clone: Clone) -> None:
+    clone.change({"hosts.yaml": HOSTS + "".join(f"more{n}: {{ipv4: 192.168.10.{n}}}\n" for n in range(50, 80))})
+    done = reconciler(node, "rollback", "main~1")
+    assert done.returncode == 1
+    assert "--allow-mass-change" in done.stdout
+    assert clone.run("ls-remote", "origin", "main").stdout.split()[0] == clone.head()
+    assert reconciler(node, "rollback", "--allow-mass-change", "main~1").returncode == 0
+    assert ask(servers(node)[0], "more50.office.example.net") == []
+
+
 def test_who_pushed_is_the_keys_name_not_the_commits_author(node: PocketSite, clone: Clone, tmp_path: Path) -> None:
     for name, last in (("ada", 90), ("grace", 89)):
         ssh = tmp_path / f"ssh-{name}"
