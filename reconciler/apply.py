@@ -82,19 +82,18 @@ class Applier:
         except NotPrimary:
             # Nothing further may be touched. The pending zones are on disk: whoever is primary next finishes.
             raise
-        except (ReconcilerError, OSError):
+        except (ReconcilerError, OSError) as error:
             for _, stage in staged[len(done) :]:
                 stage.discard()
-            self._undo(done, before, say)
+            # A server that went away may have taken more than it could tell.
+            self._undo(done, before, say, certain=not isinstance(error, Temporary | OSError))
             raise
         return outcomes
 
-    def _undo(self, done: Sequence[Staged], before: Deployed, say: Say) -> None:
+    def _undo(self, done: Sequence[Staged], before: Deployed, say: Say, *, certain: bool) -> None:
         restored = _merge(stage.undo(say).zones for stage in reversed(done))
-        self._store.save(
-            Deployed(before.commit, {**before.zones, **restored}, before.files),
-            self._effects,
-        )
+        after = Deployed(before.commit, {**before.zones, **restored}, before.files)
+        self._store.save(after, self._effects, ended=certain)
 
 
 def _merge(parts: Iterable[Mapping[str, DeployedZone]]) -> dict[str, DeployedZone]:

@@ -66,6 +66,8 @@ class DnsmasqSettings(Strict):
     """Addresses to bind to; all addresses of the networks' interfaces when left out."""
     dhcp: Flag = True
     """`no`: answer DNS only, leave DHCP and router advertisements out (dnsmasq without CAP_NET_ADMIN)."""
+    dhcp_script: AbsolutePath | None = None
+    """Program that dnsmasq runs for each lease, as root: reconciler-dhcp-script, which tells DHCPv6 clients' MACs."""
     allow: tuple[str, ...] = ()
     """Directives that dnsmasq.d/*.conf may use beyond the built-in list."""
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler import guard, plan
 from reconciler.build import build
@@ -50,7 +50,9 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
+class Known:
+    """A commit's site as the state says it, None where it has errors."""
+
     problems: tuple[Problem, ...]
     site: Site | None
     files: Mapping[str, File]
@@ -66,15 +68,31 @@ def nobody(site: Site) -> LeaseRecords:
     return {}
 
 
+Remark = Callable[[Site | None, Site, Plan], Sequence[str]]
+"""Notes for a plan from what is observed: given the site that is served, if it is known, and the planned one."""
+
+
+def silent(old: Site | None, new: Site, planned: Plan) -> Sequence[str]:
+    """No remark."""
+    return ()
+
+
 class Evaluator:
     """Evaluates commits; remembers what it parsed and built, by blob and by commit."""
 
-    def __init__(self, services: Sequence[Service], allow: HatchAllowance, observe: Observe = nobody) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service],
+        allow: HatchAllowance,
+        observe: Observe = nobody,
+        remark: Remark = silent,
+    ) -> None:
         self._services = services
         self._observe = observe
+        self._remark = remark
         self._allow = allow
         self._cache = LoadCache()
-        self._built: OrderedDict[str, _Built] = OrderedDict()
+        self._built: OrderedDict[str, Known] = OrderedDict()
         self._good: tuple[Site, Deployed] | None = None
 
     def known(self, commit: str) -> bool:
@@ -88,16 +106,15 @@ class Evaluator:
 
     def evaluate(self, commit: str, tree: Tree, deployed: Deployed) -> Evaluation:
         """Evaluate; `tree` is not looked at where the commit is known."""
-        built = self._built.get(commit) or self._build(tree)
-        self._built[commit] = built
-        self._built.move_to_end(commit)
-        while len(self._built) > _REMEMBERED:
-            self._built.popitem(last=False)
+        built = self.learn(commit, tree)
         if built.site is None:
             return Evaluation(commit, built.problems, files_read=built.files_read)
         site = join(built.site, self._observe(built.site))
         files = built.files if site is built.site else self._files(site)
         planned = plan.make(site, {path: file.digest for path, file in files.items()}, deployed)
+        served = self._built.get(deployed.commit) if deployed.commit else None
+        notes = self._remark(served.site if served else None, built.site, planned)
+        planned = replace(planned, notes=(*planned.notes, *notes)) if notes else planned
         return Evaluation(
             commit=commit,
             problems=built.problems,
@@ -109,15 +126,24 @@ class Evaluator:
             files_read=built.files_read,
         )
 
-    def _build(self, tree: Tree) -> _Built:
+    def learn(self, commit: str, tree: Tree) -> Known:
+        """Build and remember, for a later `evaluate`; `tree` is not looked at where the commit is known."""
+        built = self._built.get(commit) or self._build(tree)
+        self._built[commit] = built
+        self._built.move_to_end(commit)
+        while len(self._built) > _REMEMBERED:
+            self._built.popitem(last=False)
+        return built
+
+    def _build(self, tree: Tree) -> Known:
         loaded = load(tree, allow=self._allow, cache=self._cache)
         if loaded.state is None:
-            return _Built(loaded.problems, None, {}, len(tree))
+            return Known(loaded.problems, None, {}, len(tree))
         built = build(loaded.state)
         problems = (*loaded.problems, *built.problems)
         if built.site is None or any(problem.severity is Severity.ERROR for problem in problems):
-            return _Built(problems, None, {}, len(tree))
-        return _Built(problems, built.site, self._files(built.site), len(tree))
+            return Known(problems, None, {}, len(tree))
+        return Known(problems, built.site, self._files(built.site), len(tree))
 
     def _files(self, site: Site) -> dict[str, File]:
         return {

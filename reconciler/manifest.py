@@ -69,16 +69,20 @@ class ManifestStore:
         self._write_contents(pending, effects)
         effects.replace(self._pending, _dump({"apply": self._apply, "zones": _describe(pending)}))
 
-    def save(self, deployed: Deployed, effects: Effects, *, recorded: bool = True) -> None:
+    def save(self, deployed: Deployed, effects: Effects, *, recorded: bool = True, ended: bool = True) -> None:
         """Make `deployed` what the manifest says; an unfinished apply is over by that.
 
         recorded: False where its entry in the audit is still to be written; `note_recorded` is called after that.
+        ended: False where a server may have taken what `begin` noted, so that it stays pending.
         """
         self._write_contents(deployed.zones, effects)
         document = {"commit": deployed.commit, "files": dict(deployed.files), "zones": _describe(deployed.zones)}
         # Under an id of its own, a save that needs no record cannot be taken for one that lacks it.
         apply = secrets.token_hex(8) if recorded else self._apply
         effects.replace(self._manifest, _dump({"apply": apply, **document}))
+        if not ended:
+            self._stamp = None
+            return
         if recorded:
             self.note_recorded(effects)
         self._forget_unused(deployed.zones, effects)

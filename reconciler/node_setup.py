@@ -23,6 +23,9 @@ from reconciler.git.fastimport import NewCommit, encode
 from reconciler.role.always import Always
 from reconciler.services.bind.keys import new_key_text
 
+DHCP_SCRIPT = Path("/usr/lib/reconciler/reconciler-dhcp-script")
+"""Where an installed dhcp-script is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -64,6 +67,19 @@ def write_config(path: Path, text: str, who: Owner) -> Iterator[str]:
         secrets.mkdir(mode=0o750)
         _own(secrets, -1, who.gid)
         yield f"created {secrets}"
+
+
+def write_script_settings(settings: NodeConfig, config: Path) -> Iterator[str]:
+    """What dnsmasq's dhcp-script needs to know, beside node.yaml; root's alone to change, for root runs the script."""
+    path = config.with_name("dhcp-script.conf")
+    if settings.dnsmasq is None or settings.dnsmasq.dhcp_script is None:
+        return
+    if path.exists():
+        yield f"kept {path}"
+        return
+    text = f"control {settings.control}\nleases {settings.dnsmasq.lease_file}\n"
+    Effects(Always(), helper=Path(os.devnull)).replace(path, text.encode(), mode=0o644)
+    yield f"wrote {path}"
 
 
 def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:

@@ -59,9 +59,13 @@ def command(
         values["bind"] = {"directory": bind_directory.absolute()}
     if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
         values["dnsmasq"] = {"directory": root.absolute() / "dnsmasq"}
+        if node_setup.DHCP_SCRIPT.exists():
+            values["dnsmasq"]["dhcp_script"] = node_setup.DHCP_SCRIPT
     for text in node_setup.write_config(config, node_yaml(values), who):
         click.echo(text)
     settings = load(config)
+    for text in node_setup.write_script_settings(settings, config):
+        click.echo(text)
     for text in node_setup.make_folders(settings, root.absolute(), who):
         click.echo(text)
     node_setup.become(who)

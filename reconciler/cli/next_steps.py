@@ -21,6 +21,8 @@ def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
         steps += _dnsmasq(settings.dnsmasq.directory)
     if settings.bind and settings.dnsmasq and _clash(settings):
         steps.append(_other_port(config))
+    if settings.dnsmasq and settings.dnsmasq.dhcp and settings.dnsmasq.dhcp_script is None:
+        steps.append(_script(config))
     steps += [
         ("start the daemon", ["systemctl daemon-reload", "systemctl enable --now reconciler-helper.socket reconciler"]),
         (
@@ -67,6 +69,17 @@ def _bind(directory: Path, named_conf: Path) -> list[Step]:
 def _dnsmasq(directory: Path) -> list[Step]:
     what = "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf"
     return [(what, [f"conf-file={directory}/dnsmasq.conf"])]
+
+
+def _script(config: Path) -> Step:
+    """Names the paths that `reconciler init` looks for and writes."""
+    return (
+        "for names of DHCPv6 clients, tied to their MAC: in a clone of the program, then `reconciler init` again",
+        [
+            "install -D -m 755 hooks/reconciler-dhcp-script /usr/lib/reconciler/reconciler-dhcp-script",
+            f"and in {config}, under dnsmasq: `dhcp_script: /usr/lib/reconciler/reconciler-dhcp-script`",
+        ],
+    )
 
 
 def _clash(settings: NodeConfig) -> bool:

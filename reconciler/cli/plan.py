@@ -40,6 +40,9 @@ def _evaluate(node: Node, working_copy: Path | None, commit: str | None) -> Eval
     if working_copy:
         return node.evaluator.evaluate("working copy", folder.read(working_copy), deployed)
     as_owner(node.config)
+    if node.leases is not None and deployed.commit and node.repo.contains(deployed.commit):
+        # Against it the plan tells which of its reservations and names meet a lease.
+        node.evaluator.learn(deployed.commit, node.repo.tree(deployed.commit))
     found = node.repo.resolve(commit or node.config.branch)
     return node.evaluator.evaluate(found, node.repo.tree(found), deployed)
 

@@ -9,21 +9,25 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.audit.leases import KEEP_MONTHS, LeaseHistory
 from reconciler.config import LeaseSettings
+from reconciler.daemon.slaac import OwnAddresses
 from reconciler.dns.reverse import Address, Network
 from reconciler.effects import Effects
 from reconciler.errors import NotPrimary, ReconcilerError, words
 from reconciler.join import LeaseRecords
-from reconciler.leases import changes, dnsmasq, isc, kea, naming, policy, render
+from reconciler.leases import changes, dnsmasq, isc, kea, naming, notes, policy, render
 from reconciler.leases.contest import Holders
 from reconciler.leases.lease import Lease, Parsed
-from reconciler.leases.naming import Names
 from reconciler.leases.records import LeaseRecord
+from reconciler.plan import Plan
+from reconciler.services.dnsmasq.render import RESERVATIONS
+from reconciler.services.dnsmasq.service import Dnsmasq
 from reconciler.site import Site
 from reconciler.watch.read_stable import Reading, Unreadable, read_stable
 
@@ -31,6 +35,16 @@ log = logging.getLogger(__name__)
 
 _PROBLEMS_SHOWN = 5
 _DAY = 86400.0
+_RESERVATIONS = f"{Dnsmasq.name}/{RESERVATIONS}/"
+
+
+class Watch(Protocol):
+    """Tells of changes, from a thread of its own."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot at present, as a sentence; None when all is well."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,10 @@ class Leases:
         self.observed = Observed()
         self.since: Mapping[Address, int] = {}
         """When each lease in force was first seen, Unix time."""
+        self.own = OwnAddresses()
+        """What hosts chose by themselves."""
+        self.watches: list[Watch] = []
+        """What tells of changes; for their problems."""
         self._settings = settings
         self._history = history
         self._settled = Observed()
@@ -79,9 +97,11 @@ class Leases:
         self._recall()
         self._read()
         current = changes.by_address(changes.current(self._known.values(), now))
+        statics, networks = self._policy(site)
+        current |= changes.by_address(self.own.look(networks, statics, current, now))
         basis = (id(site), tuple(map(id, current.values())))
         if basis != self._named:
-            names = self._name(site, current)
+            names = naming.assign(current.values(), networks, statics, told=self._told(), previous=self._holders)
             self._candidates = names.holders
             records = [record for record in names.records if _served(record, site)]
             self._named_records = render.by_zone(records)
@@ -102,6 +122,22 @@ class Leases:
         """Names and prefixes of the networks of the site that was looked at last."""
         return tuple((each.name, each.prefixes) for each in self._statics[2]) if self._statics else ()
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps leases from being noticed, read or named. Any thread may ask."""
+        watches = (watch.problem for watch in self.watches)
+        return (*(problem for problem in watches if problem is not None), *self.observed.problems)
+
+    def remarks(self, old: Site | None, new: Site, plan: Plan) -> tuple[str, ...]:
+        """What leases do to this plan from `old` (None: not known) to `new`, the site that was looked at last."""
+        if plan.empty or plan.only_leases:
+            return ()
+        now = time.time()
+        paths = (path for _, path in plan.files if path.startswith(_RESERVATIONS))
+        networks = {path.removeprefix(_RESERVATIONS).removesuffix(".conf") for path in paths}
+        standing = notes.Standing(self.observed.leases, self._holders or {}, now, partial(_clock, now))
+        return notes.notes(old, new, networks, self._policy(new)[0], standing)
+
     def settle(self, effects: Effects) -> None:
         """After a pass that brought the servers to what was observed: put it on record, and remember it.
 
@@ -110,6 +146,8 @@ class Leases:
         """
         before, after = self._settled, self.observed
         self._holders = self._candidates
+        if self._statics is not None:
+            self.own.settle(self._statics[2])
         self.since = {address: self.since.get(address, int(time.time())) for address in after.leases}
         if changes.diff(before.leases, after.leases) or before.names != after.names:
             try:
@@ -127,19 +165,19 @@ class Leases:
 
     def _remember(self, effects: Effects) -> None:
         """Keep leases and holders of names on the disk that all nodes share."""
+        own = self.own.kept
         document = {
             "holders": dict(self._holders or {}),
-            "leases": [_describe(lease) for lease in self.observed.leases.values()],
+            "leases": [_describe(lease) for address, lease in self.observed.leases.items() if address not in own],
+            "own": [_describe(lease) for address, lease in self.observed.leases.items() if address in own],
             "since": {str(address): moment for address, moment in self.since.items()},
         }
         effects.replace(self._memory, json.dumps(document).encode())
 
-    def _name(self, site: Site, current: Mapping[Address, Lease]) -> Names:
+    def _policy(self, site: Site) -> tuple[policy.Statics, tuple[policy.LeaseNetwork, ...]]:
         if self._statics is None or self._statics[0] is not site:
             self._statics = (site, policy.statics(site, site.nodes), policy.lease_networks(site))
-        _, statics, networks = self._statics
-        told = self._told()
-        return naming.assign(current.values(), networks, statics, told=told, previous=self._holders)
+        return self._statics[1:]
 
     def _told(self) -> dict[str, str]:
         """MAC address by DUID, as the dhcp-script keeps them beside the lease file."""
@@ -159,7 +197,9 @@ class Leases:
                 document = json.loads(self._memory.read_bytes())
                 self._holders = {str(name): str(holder) for name, holder in document["holders"].items()}
                 self._known = changes.by_address(_lease(item) for item in document["leases"])
-                self._settled = Observed(dict(self._known))
+                own = changes.by_address(_lease(item) for item in document.get("own", ()))
+                self.own.recall(own.values())
+                self._settled = Observed({**self._known, **own})
                 self.since = {ip_address(text): int(moment) for text, moment in document["since"].items()}
             except FileNotFoundError:
                 pass
@@ -220,6 +260,14 @@ def _served(record: LeaseRecord, site: Site) -> bool:
 
 def _by_address(records: Iterable[LeaseRecord]) -> dict[Address, str]:
     return {ip_address(record.rdata): record.owner for record in records if record.rtype in ("A", "AAAA")}
+
+
+def _clock(now: float, moment: int) -> str:
+    """A time for a person, local; with its date where it is not within a day."""
+    try:
+        return time.strftime("%H:%M" if abs(moment - now) < _DAY else "%Y-%m-%d %H:%M", time.localtime(moment))
+    except (OverflowError, ValueError, OSError):
+        return f"@{moment}"
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

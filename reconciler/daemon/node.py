@@ -9,7 +9,7 @@ from reconciler.config import NodeConfig
 from reconciler.daemon.leases import Leases
 from reconciler.daemon.pushes import Pushes
 from reconciler.effects import Effects
-from reconciler.evaluate import Evaluator, nobody
+from reconciler.evaluate import Evaluator, nobody, silent
 from reconciler.git.repo import StateRepo
 from reconciler.manifest import ManifestStore
 from reconciler.role.always import Always
@@ -61,7 +61,9 @@ def assemble(config: NodeConfig) -> Node:
         repo=StateRepo(config.repo),
         store=store,
         services=tuple(services),
-        evaluator=Evaluator(services, allow, leases.records if leases else nobody),
+        evaluator=Evaluator(
+            services, allow, leases.records if leases else nobody, leases.remarks if leases else silent
+        ),
         applier=Applier(services, store, effects),
         audit=Audit(config.repo, effects, node=config.node),
         pushes=Pushes(config.state / "pushes"),

@@ -92,6 +92,12 @@ def _serve(settings: NodeConfig, path: Path, signals: _Signals) -> NodeConfig | 
     for place, names in _lease_places(settings).items():
         watch = LeaseWatch(place / names[0], lambda: loop.wake(Wake("lease")), beside=names[1:])
         watches.append(("lease", watch))
+        if node.leases is not None:
+            node.leases.watches.append(watch)
+    if node.leases is not None:
+        node.leases.own.wake = lambda: loop.wake(Wake("lease"))
+        node.leases.watches.append(node.leases.own)
+        watches.append(("lease", node.leases.own))
     fresh: list[NodeConfig] = []
 
     def tend() -> None:

@@ -39,7 +39,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
         "drift": [{"place": item.place, "change": item.change, "text": item.text} for item in drift],
         "trouble": loop.passes.recorder.trouble,
         "leases": len(node.leases.observed.leases) if node.leases else None,
-        "lease_problems": list(node.leases.observed.problems) if node.leases else [],
+        "lease_problems": list(node.leases.problems) if node.leases else [],
         "warnings": list(last.warnings) if last else [],
     }
 
@@ -63,7 +63,7 @@ def leases(node: Node) -> dict[str, Any]:
             }
             for address, lease in sorted(observed.leases.items(), key=lambda pair: (pair[0].version, int(pair[0])))
         ],
-        "problems": list(observed.problems),
+        "problems": list(node.leases.problems),
     }
 
 

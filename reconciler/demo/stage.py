@@ -60,30 +60,27 @@ class Stage:
         cwd: Path,
         code: int = 0,
         expect: str | tuple[str, ...] = (),
+        without: str = "",
         stdin: str | None = None,
         quiet: bool = False,
         within: float = 0.0,
     ) -> str:
-        """Run a command and show it with its output. Raises Unexpected unless it ends with `code` and says `expect`.
+        """Run a command and show it with its output.
 
-        within: seconds for that to come true; the command is run again until then, and shown once. Nothing expected:
-        it is to say nothing.
+        Raises Unexpected unless it ends with `code`, says `expect` and does not say `without`. within: seconds for
+        that to come true; until then the command is run again, and only the last run is shown.
         """
-        expected = (expect,) if isinstance(expect, str) else expect
         deadline = time.monotonic() + within
         while True:
             result = self._run(argv, cwd, stdin)
-            missing = [text for text in expected if text not in result.stdout]
-            good = not missing and (any(expected) or not within or not result.stdout.strip())
-            if (good and result.returncode == code) or time.monotonic() >= deadline:
+            flaw = _flaw(result, code, (expect,) if isinstance(expect, str) else expect, without)
+            if flaw is None or time.monotonic() >= deadline:
                 break
             time.sleep(_POLL)
         if not quiet:
             self._show(shlex.join(argv) + (f" <<'END'\n{stdin.rstrip()}\nEND" if stdin else ""), result.stdout)
-        if result.returncode != code:
-            raise Unexpected(f"{argv[0]} ended with exit code {result.returncode}, expected {code}")
-        if not good:
-            raise Unexpected(f"{argv[0]} did not say {missing[0]!r}" if missing else f"{argv[0]} still says something")
+        if flaw is not None:
+            raise Unexpected(f"{argv[0]} {flaw}")
         return result.stdout
 
     def start(self, *argv: str, log: Path, expect: str, within: float) -> "subprocess.Popen[bytes]":
@@ -148,3 +145,12 @@ class Stage:
         for long, short in self._short:
             text = text.replace(long, short)
         return text
+
+
+def _flaw(result: "subprocess.CompletedProcess[str]", code: int, expect: Sequence[str], without: str) -> str | None:
+    if result.returncode != code:
+        return f"ended with exit code {result.returncode}, expected {code}"
+    for text in expect:
+        if text not in result.stdout:
+            return f"did not say {text!r}"
+    return f"says {without!r}" if without and without in result.stdout else None

@@ -1,15 +1,20 @@
-"""The demo: the main job shown on loopback, with real servers, real pushes and real answers."""
+"""The demo: the main job shown with real servers, real pushes, real answers, and as root a real DHCP client."""
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from reconciler.demo.lan import Lan, obstacle
 from reconciler.demo.pocket import PocketSite
 from reconciler.demo.stage import Stage
 
@@ -25,26 +30,61 @@ _ENVIRONMENT = {
 }
 """Nothing of the caller's own git settings shall matter, or be touched."""
 
+_INTERFACES = {
+    "enp1s0": ("192.168.10.2/24", "192.168.10.4/24", "2001:db8:0:a::2/64"),
+    "enp1s0.20": ("203.0.113.194/26",),
+}
+"""Interfaces of the example's networks, with the addresses of its node there."""
+
+_MAC = "52:54:00:12:34:70"
+_LEASED = re.compile(r"lease of (\S+)")
+
 
 def tour(*, keep: bool) -> int:
     """Run the demo; 0 when every answer was the expected one."""
     folder = Path(tempfile.mkdtemp(prefix="reconciler-demo-"))
-    site = PocketSite(folder)
-    stage = Stage(_ENVIRONMENT, {str(folder): "DEMO", str(Path(sys.executable).parent): "."})
-    click.echo(f"Everything below lies in {folder} (DEMO), on loopback and free ports.")
-    click.echo("dnsmasq answers DNS only here: it needs root's rights, and a network, for DHCP.")
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        _Tour(site, stage).run()
-        stage.table()
-        if keep and stage.good:
-            _play(site)
+        with _network(folder) as lan:
+            good = _show(folder, lan, keep=keep)
     finally:
-        signal.signal(signal.SIGTERM, previous)
-        site.stop()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         shutil.rmtree(folder, ignore_errors=True)
     click.echo(f"\nstopped everything and removed {folder}")
-    return 0 if stage.good else 1
+    return 0 if good else 1
+
+
+@contextlib.contextmanager
+def _network(folder: Path) -> Iterator[Lan | None]:
+    """A network of our own, entered, where that can be had."""
+    why = obstacle()
+    if why is not None:
+        click.echo(f"Without DHCP, and so without the step that shows leases: {why}.")
+        yield None
+        return
+    lan = Lan(folder, _INTERFACES)
+    try:
+        lan.open()
+        with lan.entered():
+            yield lan
+    finally:
+        lan.close()
+
+
+def _show(folder: Path, lan: Lan | None, *, keep: bool) -> bool:
+    site = PocketSite(folder, dhcp=lan is not None)
+    stage = Stage(_ENVIRONMENT, {str(folder): "DEMO", str(Path(sys.executable).parent): "."})
+    where = f"in a network namespace of its own, {lan.namespace}" if lan else "on loopback and free ports"
+    click.echo(f"Everything below lies in {folder} (DEMO), {where}.")
+    try:
+        _Tour(site, stage, lan).run()
+        stage.table()
+        if keep and stage.good:
+            _play(site, lan)
+    finally:
+        site.stop()
+    return stage.good
 
 
 def _interrupt(signum: int, frame: object) -> None:
@@ -54,9 +94,10 @@ def _interrupt(signum: int, frame: object) -> None:
 class _Tour:
     """The steps, in order."""
 
-    def __init__(self, site: PocketSite, stage: Stage) -> None:
+    def __init__(self, site: PocketSite, stage: Stage, lan: Lan | None) -> None:
         self.site = site
         self.stage = stage
+        self.lan = lan
         self.clone = site.folder / "network"
         self.named = site.named.port if site.named else 0
         self.dnsmasq = site.dnsmasq.port if site.dnsmasq else 0
@@ -78,6 +119,9 @@ class _Tour:
             self.delete_much()
         with stage.step("change a record behind the repository's back: reported as drift"):
             self.change_behind()
+        if self.lan:
+            with stage.step("a client leases: it has a name; it leaves, and is found again"):
+                self.lease(self.lan)
         with stage.step("look at the history"):
             self.look_back()
 
@@ -115,9 +159,7 @@ class _Tour:
         self.git("push", code=1, expect=("guard", "allow-mass-change"))
         self.dig(self.named, "printer.internal.example.net.", "A", expect="192.168.10.40")
         self.git("push", "-o", "allow-mass-change", expect="applied")
-        gone = self.dig(self.named, "printer.internal.example.net.", "A")
-        if gone.strip():
-            self.stage.fail("the deleted host still answers")
+        self.dig(self.named, "printer.internal.example.net.", "A", without="192.168.10.40")
         self.git("revert", "--no-edit", "HEAD", quiet=True)
         self.git("push", expect="applied")
         self.dig(self.named, "printer.internal.example.net.", "A", expect="192.168.10.40")
@@ -135,6 +177,33 @@ class _Tour:
             self.stage.fail("the record that the zone's `keep:` leaves to others was reported")
         self.stage.run(*self.site.command("status"), cwd=self.clone, code=1, expect="drift")
 
+    def lease(self, lan: Lan) -> None:
+        client = lan.client("tablet", _MAC, "enp1s0")
+        log = self.site.folder / "udhcpc.log"
+        process = self.stage.start(*client.udhcpc("-x", "hostname:tablet"), log=log, expect="lease of", within=15)
+        try:
+            address = _LEASED.findall(log.read_text())[-1]
+            name = "tablet.internal.example.net."
+            for server in (self.named, self.dnsmasq):
+                self.dig(server, name, "A", expect=address, within=5)
+                self.dig(server, "-x", address, expect=name, within=5)
+            self.command("leases", expect=address)
+            moment = int(time.time())
+            while time.time() < moment + 1:  # The history knows seconds; it leaves in a later one.
+                time.sleep(0.05)
+            self.stage.run("kill", str(process.pid), cwd=self.clone)
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait()
+        self.dig(self.named, name, "A", without=address, within=5)
+        self.dig(self.named, "-x", address, without=name, within=5)
+        self.command("leases", expect="nobody is connected", within=5)
+        self.command("leases", "--at", f"{datetime.fromtimestamp(moment)}", expect=(address, "tablet"), within=5)
+
+    def command(self, *arguments: str, expect: str | tuple[str, ...] = (), within: float = 0.0) -> str:
+        return self.stage.run(*self.site.command(*arguments), cwd=self.clone, expect=expect, within=within)
+
     def look_back(self) -> None:
         self.git("fetch", "--quiet")
         self.git("log", "--oneline", "origin/audit", expect="Apply")
@@ -144,9 +213,10 @@ class _Tour:
     def git(self, *arguments: str, code: int = 0, expect: str | tuple[str, ...] = (), quiet: bool = False) -> str:
         return self.stage.run("git", *arguments, cwd=self.clone, code=code, expect=expect, quiet=quiet)
 
-    def dig(self, port: int, *question: str, expect: str = "") -> str:
+    def dig(self, port: int, *question: str, expect: str = "", without: str = "", within: float = 0.0) -> str:
         options = ("+short", "+norecurse") if port == self.named else ("+short",)
-        return self.stage.run("dig", *options, "@127.0.0.1", "-p", str(port), *question, cwd=self.clone, expect=expect)
+        argv = ("dig", *options, "@127.0.0.1", "-p", str(port), *question)
+        return self.stage.run(*argv, cwd=self.clone, expect=expect, without=without, within=within)
 
     def append(self, text: str) -> None:
         with (self.clone / "hosts.yaml").open("a") as stream:
@@ -169,13 +239,14 @@ def _without(text: str, names: tuple[str, ...]) -> str:
     return "".join(kept)
 
 
-def _play(site: PocketSite) -> None:
+def _play(site: PocketSite, lan: Lan | None) -> None:
     named, dnsmasq = (server.port if server else 0 for server in (site.named, site.dnsmasq))
+    dig = f"ip netns exec {lan.namespace} dig" if lan else "dig"
     click.echo(f"""
 Left running for play. In another terminal:
   cd {site.folder / "network"}
   edit hosts.yaml, git commit -a, git push
-  dig @127.0.0.1 -p {named} NAME           (named; dnsmasq: -p {dnsmasq})
+  {dig} @127.0.0.1 -p {named} NAME           (named; dnsmasq: -p {dnsmasq})
   {" ".join(site.command("status"))}
 To stop it and remove everything: Ctrl-C here, or kill {os.getpid()}""")
     with contextlib.suppress(KeyboardInterrupt):

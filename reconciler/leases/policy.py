@@ -32,7 +32,8 @@ class LeaseNetwork:
 
     domain: canonical, absolute. zone: the zone of the site that holds it. reverse: zones of the site that hold PTR
     records of its addresses. ttl: of records at most, lease: how long a lease lasts, both in seconds. temporary:
-    privacy addresses are published too. reserved: further labels that no lease can take.
+    privacy addresses are published too. slaac: so are addresses that hosts gave themselves. reserved: further labels
+    that no lease can take.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LeaseNetwork:
     generate: bool = False
     on_conflict: OnConflict = OnConflict.DROP
     temporary: bool = False
+    slaac: bool = False
     ttl: int = 3600
     lease: int | None = DEFAULT_LEASE
     reserved: frozenset[str] = frozenset()
@@ -143,6 +145,7 @@ def lease_networks(site: Site) -> tuple[LeaseNetwork, ...]:
                 generate=settings.generate_names,
                 on_conflict=OnConflict(settings.name_conflicts),
                 temporary=settings.privacy_addresses,
+                slaac=settings.lease_names and _makes_addresses(settings),
                 ttl=site.dns.ttl,
                 lease=settings.dhcp.lease if settings.dhcp else DEFAULT_LEASE,
                 reserved=frozenset(name.lower() for name in site.dns.reserved_names),
@@ -153,7 +156,12 @@ def lease_networks(site: Site) -> tuple[LeaseNetwork, ...]:
 
 def hands_out_addresses(settings: schema.Network) -> bool:
     """Whether clients of the network get addresses there, by DHCP or from router advertisements."""
-    return settings.dhcp is not None or settings.ipv6_mode is not schema.IPv6Mode.OFF
+    return settings.dhcp is not None or settings.ipv6_mode is not schema.IPv6Mode.OFF or _makes_addresses(settings)
+
+
+def _makes_addresses(settings: schema.Network) -> bool:
+    """Whether addresses that hosts made (whoever advertises the prefix) count; they need 64 bits for it (RFC 4291)."""
+    return settings.slaac_names and settings.ipv6 is not None and settings.ipv6.prefixlen <= 64
 
 
 def _reverse_zones(network: SiteNetwork, zones: Iterable[str], others: Set[str]) -> Iterable[ReverseZone]:

@@ -128,8 +128,10 @@ class Network(Strict):
     """Clients without a name get one from their address: `dhcp-192-168-3-57`."""
     name_conflicts: Literal["drop", "number"] = "drop"
     """A second client with a name that is held: no name, or a numbered one (`phone-2`)."""
+    slaac_names: Flag = False
+    """Addresses in `ipv6` that known clients gave themselves (SLAAC) get the client's name too, if made of its MAC."""
     privacy_addresses: Flag = False
-    """Publish temporary IPv6 addresses too."""
+    """Publish temporary IPv6 addresses too; with `slaac_names` all those that are not made of the client's MAC."""
     reverse: Literal["no"] | Many[Domain] | None = Field(default=None, union_mode="left_to_right")
     """Reverse zones as delegated (RFC 2317 names, say), or `no`; derived from the prefixes when left out."""
 

@@ -139,3 +139,13 @@ def test_damage_is_told_with_what_to_do(tmp_path: Path, damage: str) -> None:
     with pytest.raises(ManifestError) as error:
         ManifestStore(tmp_path).load()
     assert str(tmp_path) in str(error.value)
+
+
+def test_what_a_server_may_have_taken_stays_pending(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.save(deployed(), EFFECTS)
+    store.begin(deployed(8, "192.0.2.8").zones, EFFECTS)
+    store.save(deployed(9), EFFECTS, ended=False)
+    for found in (store.load(), ManifestStore(tmp_path).load()):
+        assert found.zones == deployed(9).zones
+        assert found.pending == deployed(8, "192.0.2.8").zones

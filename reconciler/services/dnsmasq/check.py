@@ -32,7 +32,9 @@ def judge(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> l
     with tempfile.TemporaryDirectory(prefix="reconciler-dnsmasq-") as name:
         folder = Path(name)
         # Rendered anew for the scratch folder, so that no path in it leads outside.
-        scratch = settings.model_copy(update={"directory": folder, "lease_file": folder / "leases"})
+        scratch = settings.model_copy(
+            update={"directory": folder, "lease_file": folder / "leases", "dhcp_script": None}
+        )
         files = render(site, scratch, bind).files
         lay(folder, files)
         text = files[CONF].content.decode()

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from reconciler.dns.names import is_hostname, parent
+from reconciler.services.dnsmasq import reserved
+from reconciler.services.dnsmasq.reserved import TAG, Reserved
 from reconciler.services.dnsmasq.served import Mode
 from reconciler.services.dnsmasq.syntax import Address, Unservable, name, reservation, setting, value, word
 from reconciler.site import Site, SiteHost, SiteNetwork
@@ -39,6 +41,8 @@ def lines(site: Site, part: Mode, lease_file: str) -> tuple[list[str], list[str]
         setting("dhcp-fqdn"),
         setting("domain", name(networks[0].domain)),
     ]
+    if part is not Mode.DHCP:
+        made += reserved.settings()
     problems = []
     if any(_ipv6_mode(network) is not IPv6Mode.OFF for network in networks):
         made.append(setting("enable-ra"))
@@ -50,12 +54,14 @@ def lines(site: Site, part: Mode, lease_file: str) -> tuple[list[str], list[str]
     return made, problems
 
 
-def reservations(site: Site) -> tuple[dict[str, list[str]], list[str]]:
+def reservations(site: Site, taken: Reserved | None) -> tuple[dict[str, list[str]], list[str]]:
     """(lines by network name, complaints): hosts with a MAC in a network with DHCP.
 
-    With an address that is reserved; one without any has its name reserved.
+    With an address that is reserved; one without any has its name reserved. Where dnsmasq cannot give the state's name,
+    the client gets none of its own choice either. Names in `taken` are kept from all other clients.
     """
     made: dict[str, list[str]] = {network.name: [] for network in active(site)}
+    owners: dict[str, list[str]] = {name: [] for name in made}
     problems = []
     for host in sorted(site.hosts, key=lambda item: (item.name, item.macs)):
         if host.network in made and host.macs:
@@ -63,9 +69,15 @@ def reservations(site: Site) -> tuple[dict[str, list[str]], list[str]]:
             addresses = _reserved(host, network)
             try:
                 if addresses or not (host.ipv4 or host.ipv6):
-                    made[host.network].append(reservation(host.macs, addresses, _client_name(host, network)))
+                    owner = _client_name(host, network)
+                    made[host.network].append(reservation(host.macs, addresses, owner, None if owner else TAG))
+                    owners[host.network] += [owner] if owner else []
             except Unservable as problem:
                 problems.append(str(problem))
+    if taken is not None:
+        for key in owners:
+            made[key] += taken.after(owners[key])
+        made[reserved.FILE] = [*made.get(reserved.FILE, ()), *taken.lines()]
     return made, problems
 
 
@@ -91,8 +103,7 @@ def _network(network: SiteNetwork, part: Mode) -> list[str]:
     prefixes = [prefix for prefix in (settings.ipv4, settings.ipv6) if prefix is not None]
     made = [f"# network {network.name}"]
     made += [setting("domain", name(network.domain), str(prefix)) for prefix in prefixes]
-    if not settings.lease_names or part is Mode.FORWARD:
-        # Before BIND: dnsmasq does not know BIND's names, so a client that calls itself `www` would hide BIND's.
+    if not settings.lease_names:
         made.append(setting("dhcp-ignore-names", f"tag:{tag}"))
     made += _ranges_v4(network, tag)
     made += _ranges_v6(network, tag)

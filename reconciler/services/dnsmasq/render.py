@@ -1,11 +1,12 @@
 """Site to files of dnsmasq, pure: the same site gives the same bytes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from reconciler.config import BindSettings, DnsmasqSettings
 from reconciler.services.base import File
-from reconciler.services.dnsmasq import dhcp, hosts, records
-from reconciler.services.dnsmasq.served import Answers, Mode, answers, classless_addresses, mode
+from reconciler.services.dnsmasq import dhcp, hosts, records, reserved
+from reconciler.services.dnsmasq.served import Answers, Mode, classless_addresses, expected, mode
 from reconciler.services.dnsmasq.syntax import Unservable, domain_setting, path, setting, word
 from reconciler.site import Site
 
@@ -34,8 +35,10 @@ def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> 
     if part is Mode.DHCP and not with_dhcp:
         return Rendered()
     complaints: list[str] = []
-    served = answers((item.zone for item in site.zones.values()), part)
-    names = _names(site, part, served, complaints)
+    served = expected(site.zones.values(), part)
+    state = reserved.state_of(site)
+    named = reserved.families(dhcp.active(site)) if with_dhcp and part is not Mode.DHCP else {}
+    names = _names(site if part is Mode.ALONE else state, part, served, domains=named, complaints=complaints)
     conf = [_HEADER]
     try:
         conf += _listening(site, settings, part, with_dhcp)
@@ -47,8 +50,10 @@ def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> 
     reservations: dict[str, list[str]] = {}
     if with_dhcp:
         lines, problems = dhcp.lines(site, part, path(str(settings.lease_file)))
-        reservations, more = dhcp.reservations(site)
+        reservations, more = dhcp.reservations(site, reserved.reserved(state, named, names.placed))
         conf += [*lines, setting("dhcp-hostsdir", path(f"{settings.directory}/{RESERVATIONS}"))]
+        if settings.dhcp_script is not None:
+            conf.append(setting("dhcp-script", path(str(settings.dhcp_script))))
         complaints += [*problems, *more]
     for hatch in site.dnsmasq_hatches:
         conf += [f"{HATCH_MARK}{hatch.path}", hatch.text.rstrip("\n")]
@@ -62,14 +67,16 @@ def _file(lines: list[str]) -> File:
     return File("".join(f"{line}\n" for line in lines).encode(), mode=READABLE)
 
 
-def _names(site: Site, part: Mode, served: Answers, complaints: list[str]) -> hosts.Hosts:
+def _names(site: Site, part: Mode, served: Answers, *, domains: Collection[str], complaints: list[str]) -> hosts.Hosts:
     if part is Mode.DHCP:
         return hosts.Hosts()
-    # Before BIND only RFC 2317 addresses are ours: their parent zone, which would lead to them, is far away.
-    only = None
     if part is Mode.FORWARD:
-        only = frozenset(classless_addresses(item.zone for item in site.zones.values()))
-    result = hosts.layout(site, served, only)
+        # Answered here, as their parent zone, which would lead to them, is far away.
+        result = hosts.layout(site, served, classless_addresses(item.zone for item in site.zones.values()).keys())
+        hosts.before_bind(result, site, served, domains)
+    else:
+        leases = frozenset().union(*(item.leases for item in site.zones.values()))
+        result = hosts.layout(site, served, leases=leases)
     complaints += result.complaints
     return result
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.config import BindSettings, DnsmasqSettings
-from reconciler.deployed import Deployed, DeployedZone
+from reconciler.deployed import Deployed, DeployedZone, without
 from reconciler.effects import Effects
 from reconciler.errors import Refused
 from reconciler.services.base import Drift, File, Outcome, Say
@@ -14,7 +14,7 @@ from reconciler.services.dnsmasq import trial
 from reconciler.services.dnsmasq.check import judge
 from reconciler.services.dnsmasq.folder import Folder, Swap, digest, swaps_between
 from reconciler.services.dnsmasq.render import CONF, RESERVATIONS, Rendered, render
-from reconciler.services.dnsmasq.served import Mode, answers, mode
+from reconciler.services.dnsmasq.served import Mode, expected, mode
 from reconciler.services.dnsmasq.staged import Action, Change, StagedChange
 from reconciler.services.dnsmasq.verify import Asker
 from reconciler.site import Site
@@ -123,7 +123,7 @@ class Dnsmasq:
         touched = differing | swaps.keys() | (known.keys() - files.keys())
         if CONF in touched:
             return Action.RESTART
-        if mode(site) is Mode.FORWARD and _zones_differ(site, deployed):
+        if mode(site) is Mode.FORWARD and _zones_differ(site, deployed, with_leases=not self._settings.dhcp):
             return Action.RELOAD  # Old answers of BIND are in the cache.
         for path in touched:
             if path.startswith(f"{RESERVATIONS}/") and not _only_adds(swaps.get(path)):
@@ -141,7 +141,7 @@ class Dnsmasq:
         aside: list[str],
     ) -> Change:
         part = mode(site)
-        before = answers((item.zone for item in deployed.zones.values()), part) if _own(deployed) else {}
+        before = expected(deployed.zones.values(), part) if _own(deployed) else {}
         zones = {}
         if part is not Mode.DHCP and site.dns.authoritative == "none":
             zones = {name: DeployedZone(item.zone, item.dynamic, serial=0) for name, item in site.zones.items()}
@@ -156,7 +156,7 @@ class Dnsmasq:
             swaps=swaps,
             action=action,
             before=before,
-            after=answers((item.zone for item in site.zones.values()), part),
+            after=expected(site.zones.values(), part),
             asks=part is not Mode.DHCP and CONF in rendered.files,
             own=part is Mode.ALONE,
             outcome=Outcome(zones, files, tuple(actions)),
@@ -202,9 +202,15 @@ def _own(deployed: Deployed) -> dict[str, str]:
     return {path.removeprefix(prefix): value for path, value in deployed.files.items() if path.startswith(prefix)}
 
 
-def _zones_differ(site: Site, deployed: Deployed) -> bool:
-    now = {name: item.zone.digest for name, item in site.zones.items()}
-    return now != {name: zone.zone.digest for name, zone in deployed.zones.items()}
+def _zones_differ(site: Site, deployed: Deployed, *, with_leases: bool) -> bool:
+    """Leases count where another server hands them out: dnsmasq drops what it knows of a name that its own one gets."""
+    if site.zones.keys() != deployed.zones.keys():
+        return True
+    pairs = [(item, deployed.zones[name]) for name, item in site.zones.items()]
+    differing = [(now, old) for now, old in pairs if now.zone.digest != old.zone.digest]
+    if with_leases:
+        return bool(differing)
+    return any(without(now.zone, now.leases).digest != old.state.digest for now, old in differing)
 
 
 def _only_adds(swap: Swap | None) -> bool:

@@ -16,6 +16,7 @@ Address = IPv4Address | IPv6Address
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+", re.ASCII)
 _SLASHED = re.compile(r"(?:[a-z0-9_/-]{1,63}\.)+", re.ASCII)
+_TAKEABLE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9._:@+-]+", re.ASCII)
 _VALUE = re.compile(r"[A-Za-z0-9_.:/@+=?&%!*~()\[\]{}^ -]+", re.ASCII)
 _QUOTABLE = re.compile(r"[ !#-\[\]-~]+", re.ASCII)
@@ -39,6 +40,11 @@ def name(owner: str) -> str:
     if not _NAME.fullmatch(owner):
         raise Unservable(f"dnsmasq cannot serve the name {owner}; use BIND, or letters, digits, '-' and '_' only")
     return owner[:-1]
+
+
+def is_takeable(label: str) -> bool:
+    """Whether dnsmasq lets a client have this label, in lower case (util.c, legal_hostname)."""
+    return _TAKEABLE.fullmatch(label) is not None
 
 
 def reverse_name(owner: str) -> str:
@@ -96,13 +102,14 @@ def raw_record(owner: str, rtype: int, wire: bytes) -> str:
     return _bounded(f"dns-rr={reverse_name(owner)},{rtype},{wire.hex()}")
 
 
-def reservation(macs: Iterable[str], addresses: Iterable[Address], owner: str | None) -> str:
+def reservation(macs: Iterable[str], addresses: Iterable[Address], owner: str | None, tag: str | None = None) -> str:
     """One line of a dhcp-hostsdir file. The name is written in full: alone, `7d` would be a lease time."""
     hardware = list(macs)
     if not all(_MAC.fullmatch(mac) for mac in hardware):
         raise Unservable(f"cannot reserve an address for {hardware}: not MAC addresses")
     places = [str(item) if item.version == 4 else f"[{item}]" for item in addresses]
-    return _bounded(",".join((*hardware, *places, *([name(owner)] if owner else []))))
+    tags = [f"set:{word(tag)}"] if tag else []
+    return _bounded(",".join((*hardware, *tags, *places, *([name(owner)] if owner else []))))
 
 
 def _bounded(line: str) -> str:
