@@ -15,7 +15,8 @@ setup:  ## install what is missing: Debian packages (named, dnsmasq, git ...) an
 	@scripts/packages.sh
 	@scripts/venv.sh
 
-demo: setup  ## real named and dnsmasq on loopback, a push and its answers (ARGS=--keep leaves it running)
+demo: setup  ## real named and dnsmasq, pushes and their answers, as root DHCP too (ARGS=--keep leaves it running)
+	@scripts/packages.sh demo || echo "going on without DHCP"
 	@$(BIN)/reconciler demo $(ARGS)
 
 lint: setup  ## ruff, mypy --strict, import-linter

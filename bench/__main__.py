@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import idle, phases, push, queries
+from bench import idle, leases, phases, push, queries
 
 MEASUREMENTS: dict[str, Callable[[Path], None]] = {
     "push": push.measure,
     "phases": phases.measure,
     "idle": idle.measure,
     "queries": queries.measure,
+    "leases": leases.measure,
 }
 
 

@@ -2,6 +2,7 @@
 # Install the system programs that this project uses and this machine lacks, from the distribution's packages.
 #
 #   scripts/packages.sh          what `make setup` and `demo` need
+#   scripts/packages.sh demo     what `make demo` can use beside that, as root only
 #   scripts/packages.sh test     what `make test` needs beside that
 #   scripts/packages.sh bench    what `make bench` needs beside that
 #
@@ -165,8 +166,10 @@ clean_up() {
 
 case ${1:-} in
   bench) need dnsperf "measuring DNS servers" dnsperf ;;
+  demo) ((EUID != 0)) || need busybox-static "a DHCP client for the demo: udhcpc" busybox ;;
   test)
     need busybox-static "a DHCP client for the tests: udhcpc" busybox
+    need isc-dhcp-client "another, which speaks DHCPv6 too: dhclient" dhclient
     need strace "seeing in tests what reaches the disk, and when" strace
     ;;
   *) look ;;

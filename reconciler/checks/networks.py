@@ -17,6 +17,7 @@ def check(state: State, report: Report) -> None:
     for name, network in state.site.networks.items():
         _check_addresses(state, name, network, report)
         _check_services(state, name, network, report)
+        _check_slaac(state, name, network, report)
     _check_owners(state, report)
     _check_overlaps(state, report)
     _check_interfaces(state, report)
@@ -62,6 +63,21 @@ def _check_services(state: State, name: str, network: Network, report: Report) -
                 f'ipv6_mode {network.ipv6_mode} of network "{name}" needs {needed}',
                 f"add {needed}, or set `ipv6_mode: off`",
             )
+
+
+def _check_slaac(state: State, name: str, network: Network, report: Report) -> None:
+    if not network.slaac_names:
+        return
+    place = state.site_locator.at("networks", name, "slaac_names")
+    if network.ipv6 is None or network.ipv6.prefixlen > 64:
+        found = f"its prefix is {network.ipv6}" if network.ipv6 else "it has none"
+        report.error(
+            place,
+            f'slaac_names of network "{name}" needs an IPv6 prefix that hosts can make addresses in, and {found}',
+            "set `ipv6:` to a prefix of 64 bits, or `slaac_names: no`",
+        )
+    elif not network.lease_names:
+        report.warn(place, f'slaac_names of network "{name}" has no effect with `lease_names: no`')
 
 
 def _check_owners(state: State, report: Report) -> None:

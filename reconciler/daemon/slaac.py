@@ -13,6 +13,9 @@ from reconciler.leases.slaac import OwnAddress, Seen, observe
 if TYPE_CHECKING:
     from reconciler.watch.neighbours import Neighbours
 
+_QUIET, _LATEST = 0.05, 1.0
+"""Seconds, as in watch/thread.py. Anybody on the link can make entries without end; each wake is a pass."""
+
 
 class OwnAddresses:
     """Watches the table while a network asks for it, and remembers what was seen.
@@ -36,7 +39,7 @@ class OwnAddresses:
         from reconciler.watch.neighbours import Neighbours  # noqa: PLC0415
 
         self.stop()
-        table = Neighbours(self.wake, self._prefixes)
+        table = Neighbours(self.wake, self._prefixes, quiet=_QUIET, latest=_LATEST)
         try:
             table.start()
         except Temporary as error:

@@ -29,11 +29,13 @@ class DnsmasqServer:
     folder: gets log, lease file and pid file; `folder/dnsmasq` is the reconciler's own part, whose
     `dnsmasq.conf` has to be there before the start (the first apply writes it and has the helper restart
     this server). dhcp: it serves the networks of a Lan too, which has been entered; there port 53 is free.
+    dhcp_script: what it calls at each change of a lease.
     """
 
-    def __init__(self, folder: Path, *, dhcp: bool = False) -> None:
+    def __init__(self, folder: Path, *, dhcp: bool = False, dhcp_script: Path | None = None) -> None:
         self.folder = folder
         self.dhcp = dhcp
+        self.dhcp_script = dhcp_script
         self.port = _DNS if dhcp else free_port()
         self.directory = folder / "dnsmasq"
         self.log = folder / "dnsmasq.log"
@@ -50,6 +52,7 @@ class DnsmasqServer:
                 "listen": [_ADDRESS],
                 "dhcp": "yes" if self.dhcp else "no",
                 "lease_file": str(self.folder / "leases"),
+                "dhcp_script": self.dhcp_script,
             }
         )
 

@@ -30,7 +30,7 @@ class PocketSite:
 
     bind, dnsmasq: which servers it has. resync: seconds between passes that no event asked for. named_user: account
     that named changes to (root only). leases: a lease file in dnsmasq's form. dhcp: dnsmasq gives out leases in a Lan,
-    which has been entered.
+    which has been entered; dhcp_script: what it calls then.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class PocketSite:
         named_user: str | None = None,
         leases: Path | None = None,
         dhcp: bool = False,
+        dhcp_script: Path | None = None,
     ) -> None:
         self.folder = folder
         self.leases = leases
@@ -52,7 +53,7 @@ class PocketSite:
         self.log = folder / "daemon.log"
         self.control = folder / "control.sock"
         self.named = NamedServer(folder / "named", user=named_user) if bind else None
-        self.dnsmasq = DnsmasqServer(folder / "dnsmasq", dhcp=dhcp) if dnsmasq else None
+        self.dnsmasq = DnsmasqServer(folder / "dnsmasq", dhcp=dhcp, dhcp_script=dhcp_script) if dnsmasq else None
         self.helper = Helper(folder / "helper.sock", {"dnsmasq": self.dnsmasq} if self.dnsmasq else {})
         self._daemon: subprocess.Popen[bytes] | None = None
         self.config.write_text(node_yaml(self._settings(resync)))

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +37,6 @@ _INTERFACES = {
 }
 """Interfaces of the example's networks, with the addresses of its node there."""
 
-_MAC = "52:54:00:12:34:70"
 _LEASED = re.compile(r"lease of (\S+)")
 
 
@@ -120,7 +120,7 @@ class _Tour:
         with stage.step("change a record behind the repository's back: reported as drift"):
             self.change_behind()
         if self.lan:
-            with stage.step("a client leases: it has a name; it leaves, and is found again"):
+            with stage.step("clients lease, and have names; one leaves, and is found again"):
                 self.lease(self.lan)
         with stage.step("look at the history"):
             self.look_back()
@@ -178,28 +178,43 @@ class _Tour:
         self.stage.run(*self.site.command("status"), cwd=self.clone, code=1, expect="drift")
 
     def lease(self, lan: Lan) -> None:
-        client = lan.client("tablet", _MAC, "enp1s0")
-        log = self.site.folder / "udhcpc.log"
-        process = self.stage.start(*client.udhcpc("-x", "hostname:tablet"), log=log, expect="lease of", within=15)
-        try:
-            address = _LEASED.findall(log.read_text())[-1]
-            name = "tablet.internal.example.net."
+        with self.client(lan, "laptop", "52:54:00:12:34:59") as (_, address):
+            self.stage.say("It sends no name; hosts.yaml knows its MAC address:")
+            self.dig(self.named, "-x", address, expect="laptop.internal.example.net.", within=5)
+            self.dig(self.dnsmasq, "laptop.internal.example.net.", "A", expect=address, within=5)
+            self.stage.say("Another one brings its name:")
+            moment = self.visit(lan)
+            self.command("leases", expect=address)
+        self.command("leases", "--at", f"{datetime.fromtimestamp(moment)}", expect=(address, "tablet"))
+
+    def visit(self, lan: Lan) -> int:
+        """A client comes, and goes again. When it was there, Unix time."""
+        name = "tablet.internal.example.net."
+        with self.client(lan, "tablet", "52:54:00:12:34:70", "-x", "hostname:tablet") as (process, address):
             for server in (self.named, self.dnsmasq):
                 self.dig(server, name, "A", expect=address, within=5)
                 self.dig(server, "-x", address, expect=name, within=5)
-            self.command("leases", expect=address)
+            self.command("leases", expect=(address, "tablet"), within=5)
             moment = int(time.time())
-            while time.time() < moment + 1:  # The history knows seconds; it leaves in a later one.
+            while time.time() < moment + 1:  # The history knows seconds; the client leaves in a later one.
                 time.sleep(0.05)
             self.stage.run("kill", str(process.pid), cwd=self.clone)
             process.wait(10)
+        self.dig(self.named, name, "A", without=address, within=5)
+        self.dig(self.named, "-x", address, without=name, within=5)
+        return moment
+
+    @contextlib.contextmanager
+    def client(self, lan: Lan, name: str, mac: str, *options: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+        """A DHCP client that has its lease: its process, its address."""
+        argv = lan.client(name, mac, "enp1s0").udhcpc(*options)
+        log = self.site.folder / f"{name}.log"
+        process = self.stage.start(*argv, log=log, expect="lease of", within=15)
+        try:
+            yield process, _LEASED.findall(log.read_text())[-1]
         finally:
             process.kill()
             process.wait()
-        self.dig(self.named, name, "A", without=address, within=5)
-        self.dig(self.named, "-x", address, without=name, within=5)
-        self.command("leases", expect="nobody is connected", within=5)
-        self.command("leases", "--at", f"{datetime.fromtimestamp(moment)}", expect=(address, "tablet"), within=5)
 
     def command(self, *arguments: str, expect: str | tuple[str, ...] = (), within: float = 0.0) -> str:
         return self.stage.run(*self.site.command(*arguments), cwd=self.clone, expect=expect, within=within)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.demo.lan import Client
 from servers import wait_until
+
+from reconciler.demo.lan import Client
 
 _TIMEOUT = 20.0
 _DHCLIENT_SCRIPT = """\

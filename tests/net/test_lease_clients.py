@@ -1,6 +1,7 @@
 """Real clients of a real dnsmasq: their leases are names in named, and only the names that they may have."""
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from clients import Dhclient, missing, udhcpc
-
 from nodes import HOSTS, SITE, Clone, ask, reconciler, running_node, status
+from servers import wait_until
+
 from reconciler.demo.lan import Client, Lan
 from reconciler.demo.pocket import PocketSite
-from servers import wait_until
 
 pytestmark = [pytest.mark.net, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
@@ -39,6 +40,7 @@ nodes:
 """,
 )
 STATIC = HOSTS + "www: {ipv4: 192.168.10.50}\nstation: {ipv4: 192.168.10.51}\n"
+SCRIPT = Path(__file__).resolve().parents[2] / "hooks/reconciler-dhcp-script"
 OFFICE, LAB = "office.example.net", "lab.example.net"
 INTERFACES = {
     "lan0": ("192.168.10.2/24", "192.168.10.4/24", "2001:db8:a::2/64"),
@@ -76,8 +78,9 @@ class Site:
             key = self.named.bind / "reconciler.key"
             argv = ["dig", "+noall", "+answer", "+onesoa", "-k", str(key), "@127.0.0.1", "-p", str(self.named.port)]
             done = subprocess.run([*argv, "axfr", zone["name"]], check=True, capture_output=True, text=True, timeout=20)
-            assert "SOA" in done.stdout, done.stdout
-            found |= {" ".join(line.split()) for line in done.stdout.splitlines() if "\tSOA\t" not in line}
+            lines = [line.split() for line in done.stdout.splitlines()]
+            assert lines, f"no transfer of {zone['name']}"
+            found |= {" ".join(line) for line in lines if line[3] != "SOA"}
         return found
 
     def serials(self) -> dict[str, int]:
@@ -95,7 +98,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     lan = Lan(folder, INTERFACES)
     try:
         lan.open()
-        with lan.entered(), running_node(folder, site=LEASES, dhcp=True) as (node, clone):
+        # `init` writes the script's settings beside node.yaml, where it finds them under its own name.
+        script = Path(shutil.copy(SCRIPT, folder / "dhcp-script"))
+        with lan.entered(), running_node(folder, site=LEASES, dhcp=True, dhcp_script=script) as (node, clone):
             clone.change({"hosts.yaml": STATIC})
             yield Site(lan, node, clone, folder)
     finally:
@@ -117,7 +122,7 @@ def test_a_lease_has_a_name_until_it_is_given_back(site: Site, tmp_path: Path) -
         reverse = ".".join(reversed(address.split("."))) + ".in-addr.arpa"
         assert site.names(reverse, "PTR") == [f"tablet.{OFFICE}."]
         assert ask(site.dnsmasq.port, f"tablet.{OFFICE}") == [address]
-        assert ask(site.dnsmasq.port, reverse, "PTR") == [f"tablet.{OFFICE}."]
+        assert [name.lower() for name in ask(site.dnsmasq.port, reverse, "PTR")] == [f"tablet.{OFFICE}."]
         tablet.leave()
         site.wait(f"tablet.{OFFICE}")
         assert site.names(reverse, "PTR") == []
@@ -128,7 +133,8 @@ def test_a_renewal_changes_nothing(site: Site, tmp_path: Path) -> None:
         address = tablet.address()
         site.wait(f"tablet.{OFFICE}", address)
         until, serials = site.leases()[address], site.serials()
-        wait_until(lambda: time.time() > until - 3600 + 1, what="a second later, so that the end differs")
+        # A second later, so that the end differs; time(2), which dnsmasq asks, may lag by a tick.
+        wait_until(lambda: time.time() > until - 3600 + 1.1)
         tablet.renew()
         wait_until(lambda: site.leases()[address] > until, what="the daemon has seen the renewal")
         assert site.serials() == serials
@@ -183,7 +189,7 @@ HOSTILE = [
     "$(id)",
     "\\000",
 ]
-ALLOWED = {"x", "y", "ncode", "a-b", "ab", "office", "id", "000", "ldap"}
+ALLOWED = {"x", "y", "ncode", "a", "a-b", "ab", "office", "id", "000", "ldap"}
 """What is left of some of them is a name that a client may have."""
 
 
@@ -204,11 +210,13 @@ def test_hostile_names(site: Site, tmp_path: Path) -> None:
             assert (rtype, owner.endswith(".10.168.192.in-addr.arpa.")) in (("A", False), ("PTR", True)), record
             assert name.endswith(f".{OFFICE}."), record
             assert name.removesuffix(f".{OFFICE}.") in {*ALLOWED, "good"}, record
-        for name in (f"www.{OFFICE}", f"station.{OFFICE}", f"ns.{OFFICE}", f"wpad.{OFFICE}", "localhost"):
+        for name in (f"www.{OFFICE}", f"station.{OFFICE}", f"ns.{OFFICE}", f"wpad.{OFFICE}"):
             assert not addresses & set(ask(site.dnsmasq.port, name)), name
         assert ask(site.dnsmasq.port, f"www.{OFFICE}") == ["192.168.10.50"]
         for each in (*running, good):
             each.process.terminate()
+        for each in (*running, good):
+            each.process.wait(20)
 
 
 def test_dhclient_over_both_protocols(site: Site, tmp_path: Path) -> None:
@@ -219,7 +227,9 @@ def test_dhclient_over_both_protocols(site: Site, tmp_path: Path) -> None:
     six = v6.lease()
     site.wait(f"laptop.{OFFICE}", six, rtype="AAAA")
     assert six.startswith("2001:db8:a::")
-    reverse = ".".join(reversed(six.removeprefix("2001:db8:a::").zfill(4))) + ".0" * 12 + ".0.0.0.0.a.0.0.0.8.b.d.0.1.0.0.2"
+    reverse = (
+        ".".join(reversed(six.removeprefix("2001:db8:a::").zfill(4))) + ".0" * 12 + ".0.0.0.0.a.0.0.0.8.b.d.0.1.0.0.2"
+    )
     assert site.names(f"{reverse}.ip6.arpa", "PTR") == [f"laptop.{OFFICE}."]
     assert ask(site.dnsmasq.port, f"{reverse}.ip6.arpa", "PTR") == [f"laptop.{OFFICE}."]
     assert ask(site.dnsmasq.port, f"laptop.{OFFICE}", "AAAA") == [six]
@@ -240,3 +250,15 @@ def test_dhclient_whose_duid_says_nothing(site: Site, tmp_path: Path) -> None:
     site.wait(f"desktop.{OFFICE}", six, rtype="AAAA")
     v6.leave()
     v4.leave()
+
+
+@pytest.mark.xfail(strict=True, reason="dnsmasq gives a name to whoever says it last, and takes it from the one before")
+def test_the_holder_of_a_name_keeps_it(site: Site, tmp_path: Path) -> None:
+    with udhcpc(site.client(), tmp_path, "tablet") as holder:
+        site.wait(f"tablet.{OFFICE}", holder.address())
+        with udhcpc(site.client(), tmp_path, "tablet") as other:
+            wait_until(lambda: other.address() in site.leases())
+            kept = site.names(f"tablet.{OFFICE}")
+            other.leave()
+        holder.leave()
+    assert kept == [holder.address()]

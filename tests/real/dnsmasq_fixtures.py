@@ -79,7 +79,9 @@ class Bench:
         if staged is None:
             return None
         outcome = staged.commit(self.said.append)
-        zones = {name: DeployedZone(item.zone, item.dynamic, 0) for name, item in site.zones.items()}
+        zones = {
+            name: DeployedZone(item.zone, item.dynamic, 0, leases=item.leases) for name, item in site.zones.items()
+        }
         self.deployed = Deployed("commit", zones, outcome.files)
         return outcome
 

@@ -2,11 +2,17 @@
 
 import shutil
 import threading
+from ipaddress import IPv6Address
 
 import dns.message
 import dns.query
 import pytest
 from dnsmasq_fixtures import HOSTS, SITE, ZONE, Bench, make_site
+from servers import wait_until
+
+from reconciler.dns.records import RRset
+from reconciler.join import join
+from reconciler.services.dnsmasq.served import reverse_pointer
 
 pytestmark = pytest.mark.real
 
@@ -159,3 +165,27 @@ def test_zones_are_reported_without_serials(bench: Bench) -> None:
     outcome = bench.apply(make_site(site=SITE))
     assert outcome is not None
     assert outcome.zones["internal.example.org."].serial == 0
+
+
+def test_leases_come_and_go_without_reload(bench: Bench) -> None:
+    site = make_site()
+    bench.apply(site)
+    pid, key = bench.server.pid, ("laptop.internal.example.org.", "AAAA")
+    pointer = reverse_pointer(IPv6Address("2001:db8:1::77"))
+    reverse = max((zone for zone in site.zones if pointer.endswith(f".{zone}")), key=len)
+    joined = join(
+        site,
+        {
+            "internal.example.org.": {key: RRset(key[0], 60, "AAAA", ("2001:db8:1::77",))},
+            reverse: {(pointer, "PTR"): RRset(pointer, 60, "PTR", key[:1])},
+        },
+    )
+    outcome = bench.apply(joined)
+    assert outcome is not None and outcome.actions == ("wrote dnsmasq/hosts.d/leases.hosts",)
+    assert outcome.zones["internal.example.org."].leases == {key}
+    assert bench.ask(*key) == ("2001:db8:1::77",)
+    assert bench.ask(pointer, "PTR") == key[:1]
+    outcome = bench.apply(site)
+    assert outcome is not None and outcome.actions == ("removed dnsmasq/hosts.d/leases.hosts",)
+    wait_until(lambda: bench.ask(*key) == ("NXDOMAIN",), what="the name is gone")
+    assert bench.server.pid == pid

@@ -75,10 +75,14 @@ def test_a_push_keeps_leases_and_a_lease_keeps_what_was_pushed(made: tuple[Pocke
     clone.change({"hosts.yaml": HOSTS + "new: {ipv4: 192.168.10.99}\n"})
     assert answers(node, "phone.office.example.net") == ["192.168.10.150"]
     assert answers(node, "new.office.example.net") == ["192.168.10.99"]
-    clone.change({"hosts.yaml": HOSTS + "phone: {ipv4: 192.168.10.98}\n"})
+    note = "note: phone.office.example.net. is held by a lease (192.168.10.150): the static name takes it at once"
+    clone.write({"hosts.yaml": HOSTS + "phone: {ipv4: 192.168.10.98}\n"})
+    assert note in reconciler(node, "plan", "--dir", str(clone.path)).stdout
+    assert note in clone.change({"hosts.yaml": HOSTS + "phone: {ipv4: 192.168.10.98}\n"})
     assert answers(node, "phone.office.example.net") == ["192.168.10.98"]
     clone.change({"hosts.yaml": HOSTS})
     assert answers(node, "phone.office.example.net") == ["192.168.10.150"]
+    assert note in reconciler(node, "plan", "main~1").stdout
     assert status(node)["drift"] == []
 
 
@@ -133,3 +137,14 @@ def test_leases_survive_a_restart_of_the_daemon(made: tuple[PocketSite, Clone, F
     node.start_daemon()
     assert answers(node, "phone.office.example.net") == ["192.168.10.150"]
     assert "phone" in str(status(node)["lease_problems"])
+
+
+def test_a_folder_that_is_not_there_is_told_until_it_comes(tmp_path: Path) -> None:
+    place = tmp_path / "mount/dnsmasq.leases"
+    with running_node(tmp_path, site=WITH_DHCP, dnsmasq=False, leases=place) as (node, _):
+        wait_until(lambda: f"{place.parent} is not there" in str(status(node)["lease_problems"]), timeout=10)
+        assert f"{place.parent} is not there" in reconciler(node, "leases").stdout
+        place.parent.mkdir()
+        place.write_text(f"{PHONE}\n")
+        wait_until(lambda: answers(node, "phone.office.example.net") == ["192.168.10.150"], timeout=10)
+        wait_until(lambda: status(node)["lease_problems"] == [], timeout=10)

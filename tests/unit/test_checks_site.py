@@ -256,6 +256,23 @@ SITE_CASES = {
         "    ipv4: 192.168.3.0/24\n    ipv6_mode: slaac\n",
         '20:16: ipv6_mode slaac of network "guest" needs `ipv6:`; add `ipv6:`, or set `ipv6_mode: off`',
     ),
+    "SLAAC names without prefix": (
+        "    ipv4: 192.168.3.0/24\n",
+        "    ipv4: 192.168.3.0/24\n    slaac_names: yes\n",
+        '20:18: slaac_names of network "guest" needs an IPv6 prefix that hosts can make addresses in, and it has none; '
+        "set `ipv6:` to a prefix of 64 bits, or `slaac_names: no`",
+    ),
+    "SLAAC names in a long prefix": (
+        "    ipv4: 192.168.3.0/24\n",
+        "    ipv4: 192.168.3.0/24\n    ipv6: fd12::/80\n    slaac_names: yes\n",
+        '21:18: slaac_names of network "guest" needs an IPv6 prefix that hosts can make addresses in, and its prefix '
+        "is fd12::/80; set `ipv6:` to a prefix of 64 bits, or `slaac_names: no`",
+    ),
+    "SLAAC names without lease names": (
+        "    ipv4: 192.168.3.0/24\n",
+        "    ipv4: 192.168.3.0/24\n    ipv6: fd12::/64\n    slaac_names: yes\n    lease_names: no\n",
+        '21:18: warning: slaac_names of network "guest" has no effect with `lease_names: no`',
+    ),
     "one interface": (
         "interface: eth1",
         "interface: eth0",

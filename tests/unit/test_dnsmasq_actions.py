@@ -5,7 +5,9 @@ from dnsmasq_sites import HOSTS, SITE, ZONE, make_site, settings
 
 from reconciler.config import BindSettings
 from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns.records import RRset
 from reconciler.effects import Effects
+from reconciler.join import join
 from reconciler.role.always import Always
 from reconciler.services.dnsmasq import service as module
 from reconciler.services.dnsmasq.service import Dnsmasq
@@ -27,7 +29,9 @@ def action(tmp_path, monkeypatch):
         service = Dnsmasq(settings(directory=str(tmp_path / "dnsmasq")), bind=BIND)
         first = service.stage(before, Deployed(), effects)
         service._folder.carry_out(first._change.swaps, effects)
-        zones = {name: DeployedZone(item.zone, item.dynamic, 0) for name, item in before.zones.items()}
+        zones = {
+            name: DeployedZone(item.zone, item.dynamic, 0, leases=item.leases) for name, item in before.zones.items()
+        }
         staged = service.stage(after, Deployed("c", zones, first._change.outcome.files), effects)
         return staged and staged._action
 
@@ -73,3 +77,18 @@ def test_zone_that_dnsmasq_neither_serves_nor_forwards(action):
     assert action(before, after) is Action.NOTHING
     plain = make_site(site=DHCP_ONLY, hosts=HOSTS + "new: {ipv4: 192.168.1.50}\n")
     assert action(before, plain) is None
+
+
+def test_forwarded_hosts_and_aliases_with_reservations(action):
+    more = HOSTS + MORE + 'mobile: {mac: "52:54:00:12:34:98", network: internal, aliases: [handy]}\n'
+    before, after = make_site(site=FORWARD), make_site(site=FORWARD, hosts=more.replace("[print]", "[print, paper]"))
+    assert action(before, after) is Action.RELOAD
+    assert action(after, before) is Action.RELOAD
+
+
+def test_leases_of_the_servers_own(action):
+    key = ("laptop.internal.example.org.", "AAAA")
+    leases = {"internal.example.org.": {key: RRset(key[0], 60, key[1], ("2001:db8:1::77",))}}
+    for text in (SITE, FORWARD):
+        site = make_site(site=text)
+        assert action(site, join(site, leases)) in (Action.NOTHING, None)

@@ -1,10 +1,14 @@
 """What the site becomes in dnsmasq's files."""
 
+from ipaddress import ip_address
+
 from dnsmasq_sites import HOSTS, SITE, ZONE, make_site, settings
 
 from reconciler.config import BindSettings
+from reconciler.dns.records import group
+from reconciler.join import join
 from reconciler.services.dnsmasq.render import CONF, render
-from reconciler.services.dnsmasq.served import Mode, answers, reverse_address, reverse_pointer
+from reconciler.services.dnsmasq.served import Mode, answers, expected, reverse_address, reverse_pointer
 from reconciler.state.model import Hatch
 
 BIND = BindSettings.model_validate({"directory": "/srv/bind", "address": "127.0.0.1", "port": "5301"})
@@ -111,13 +115,89 @@ def test_before_bind_zones_are_forwarded_and_names_left_to_bind():
     assert "server=/1.168.192.in-addr.arpa/127.0.0.1#5301" in conf
     assert "rebind-domain-ok=/internal.example.org/" in conf
     assert not [line for line in conf if line.startswith(("local=", "mx-host", "address=", "dns-rr"))]
-    assert not [path for path in render(site, settings(), BIND).files if path.startswith("hosts.d/")]
+    without_dhcp = render(site, settings(dhcp="no"), BIND).files
+    assert not [path for path in without_dhcp if path.startswith("hosts.d/")]
 
 
-def test_before_bind_a_client_cannot_hide_a_name_that_only_bind_knows():
-    names = ("dhcp-ignore-names=tag:net-internal", "dhcp-ignore-names=tag:net-guest")
-    assert all(line in lines(make_site(site=FORWARD), bind=BIND) for line in names)
-    assert names[0] not in lines(make_site())
+def test_before_bind_names_that_clients_could_take_are_known_as_bind_answers_them():
+    site = make_site(site=FORWARD)
+    assert lines(site, "hosts.d/internal.hosts", BIND) == [
+        "192.168.1.40 printer.internal.example.org print.internal.example.org",
+        "192.168.1.41 storage.internal.example.org nas.internal.example.org",
+    ], "not quiet, which has no reverse name, nor an address of nas whose reverse name has not that address"
+    assert "hosts.d/guest.hosts" not in render(site, settings(), BIND).files, "clients get no names there"
+    served = expected(site.zones.values(), Mode.FORWARD)
+    assert served[("print.internal.example.org.", "CNAME")] == ("printer.internal.example.org.",)
+    assert served[("print.internal.example.org.", "A")] == ("192.168.1.40",)
+
+
+def test_before_bind_a_name_stands_with_all_its_addresses_or_none():
+    zone = "two: {type: A, values: [192.168.1.40, 192.168.1.42]}\nlone: {type: A, value: 192.168.1.77}\n"
+    site = make_site(site=FORWARD, zone=zone)
+    assert not [line for line in lines(site, "hosts.d/internal.hosts", BIND) if "two" in line or "lone" in line]
+    assert {"set:reserved,two.internal.example.org", "set:reserved,lone.internal.example.org"} <= set(
+        lines(site, "reservations.d/names.conf", BIND)
+    )
+
+
+def test_names_that_hosts_files_do_not_keep_from_clients_are_reserved():
+    given = SITE.replace("forwarders", "reserved_names: [Intranet, a.b], forwarders")
+    hosts = HOSTS + 'mobile: {mac: "52:54:00:12:34:99", network: internal, aliases: [handy]}\n'
+    zone = ZONE + "web: {type: CNAME, value: internal.example.org.}\n"
+    site = make_site(site=given, hosts=hosts, zone=zone)
+    told = {line.removeprefix("set:reserved,").partition(".")[0] for line in lines(site, "reservations.d/names.conf")}
+    assert {"wpad", "www", "intranet", "mobile", "handy", "web", "quiet"} <= told
+    assert not told & {"printer", "print", "nas", "storage", "a", "phone"}
+    conf = lines(site)
+    assert "dhcp-ignore-names=tag:reserved" in conf and "dhcp-name-match=set:reserved,ns1*" in conf
+    own = lines(site, "reservations.d/internal.conf")
+    assert own[0] == "52:54:00:12:34:99,mobile.internal.example.org"
+    assert own[-1] == "set:reserved,mobile.internal.example.org", "read last, it is found first"
+
+
+def test_name_of_one_family_is_reserved_where_clients_get_both():
+    site = make_site(site=SITE.replace("lease_names: no", ""), hosts=HOSTS + "tv: {ipv4: 192.168.3.41}\n")
+    told = lines(site, "reservations.d/names.conf")
+    assert "set:reserved,tv.guest.example.org" in told and "set:reserved,phone.guest.example.org" not in told
+
+
+def test_reserved_address_without_a_name_to_give_gets_none_that_the_client_chose():
+    hosts = HOSTS.replace("52:54", "52:55") + '"tv.x": {mac: "52:54:00:12:34:98", ipv4: 192.168.1.39}\n'
+    assert lines(make_site(hosts=hosts), "reservations.d/internal.conf")[-1] == (
+        "52:54:00:12:34:98,set:reserved,192.168.1.39"
+    )
+
+
+def leased(site, *rows):
+    """The site with leases of `internal`: (owner without domain, address)."""
+    domain = "internal.example.org."
+    found = {}
+    for owner, address in rows:
+        pointer = reverse_pointer(ip_address(address))
+        zone = max((name for name in site.zones if pointer.endswith(f".{name}")), key=len)
+        found.setdefault(zone, []).append((pointer, 60, "PTR", f"{owner}.{domain}"))
+        rtype = "AAAA" if ":" in address else "A"
+        found.setdefault(domain, []).append((f"{owner}.{domain}", 60, rtype, address))
+    return join(site, {zone: group(records) for zone, records in found.items()})
+
+
+def test_leases_have_a_hosts_file_of_their_own():
+    site = make_site()
+    with_leases = leased(site, ("laptop", "2001:db8:1::77"), ("quiet", "2001:db8:1::78"), ("printer", "2001:db8:1::79"))
+    before, after = render(site, settings(), None).files, render(with_leases, settings(), None).files
+    assert {path for path in after if after[path] != before.get(path)} == {"hosts.d/leases.hosts"}
+    assert lines(with_leases, "hosts.d/leases.hosts") == [
+        "2001:db8:1::77 laptop.internal.example.org",
+        "2001:db8:1::78 quiet.internal.example.org",
+        "2001:db8:1::79 printer.internal.example.org print.internal.example.org",
+    ]
+
+
+def test_before_bind_leases_change_no_file():
+    site = make_site(site=FORWARD)
+    with_leases = leased(site, ("laptop", "192.168.1.101"), ("laptop", "2001:db8:1::77"))
+    assert render(with_leases, settings(), BIND) == render(site, settings(), BIND)
+    assert expected(with_leases.zones.values(), Mode.FORWARD) == expected(site.zones.values(), Mode.FORWARD)
 
 
 def test_before_bind_without_bind_is_a_complaint():
@@ -180,3 +260,9 @@ def test_reverse_address_of_every_form():
         assert str(reverse_address(owner)) == "203.0.113.193"
     for owner in ("x.113.0.203.in-addr.arpa.", "300.113.0.203.in-addr.arpa.", "1.ip6.arpa.", "example.org."):
         assert reverse_address(owner) is None
+
+
+def test_the_script_is_run_only_where_there_is_dhcp():
+    assert "dhcp-script=/usr/lib/x" in lines(make_site(), dhcp_script="/usr/lib/x")
+    assert not any("dhcp-script" in line for line in lines(make_site()))
+    assert not any("dhcp-script" in line for line in lines(make_site(), dhcp_script="/usr/lib/x", dhcp="no"))

@@ -45,6 +45,10 @@ networks:
     ipv4: 10.0.0.0/24
     reverse: no
     lease_names: no
+  self:
+    domain: self.example.org
+    ipv6: fd12::/64
+    slaac_names: yes
 dns:
   clients_ask: bind
   authoritative: bind
@@ -90,7 +94,8 @@ def site():
 
 def test_lease_networks(site):
     found = {network.name: network for network in lease_networks(site)}
-    assert set(found) == {"internal", "lab", "odd", "quiet"}
+    assert set(found) == {"internal", "lab", "odd", "quiet", "self"}
+    assert (found["self"].slaac, found["self"].enabled) == (True, True), "whoever advertises the prefix"
     internal = found["internal"]
     assert (internal.domain, internal.zone) == ("internal.example.org.", "internal.example.org.")
     assert internal.prefixes == (ip_network("192.168.1.0/24"), ip_network("2001:db8:0:1::/64"))
@@ -103,6 +108,7 @@ def test_lease_networks(site):
     assert [(zone.name, str(zone.network)) for zone in found["odd"].reverse] == [
         ("odd.113.0.203.in-addr.arpa.", "203.0.113.128/26")
     ]
+    assert not internal.slaac
     assert (internal.generate, internal.on_conflict, internal.temporary) == (False, OnConflict.DROP, False)
     odd = found["odd"]
     assert (odd.enabled, odd.generate, odd.on_conflict, odd.temporary) == (True, True, OnConflict.NUMBER, True)

@@ -75,8 +75,8 @@ def reservations(site: Site, taken: Reserved | None) -> tuple[dict[str, list[str
             except Unservable as problem:
                 problems.append(str(problem))
     if taken is not None:
-        for key in owners:
-            made[key] += taken.after(owners[key])
+        for key, names in owners.items():
+            made[key] += taken.after(names)
         made[reserved.FILE] = [*made.get(reserved.FILE, ()), *taken.lines()]
     return made, problems
 

@@ -75,7 +75,9 @@ def before_bind(result: Hosts, site: Site, answers: Answers, domains: Collection
     Left out is what dnsmasq could answer otherwise than BIND: an address whose reverse name is none of these names,
     or not one alone; a name that cannot stand here with all addresses of a family.
     """
-    hosts: dict[Address, SiteHost] = {item: host for host in site.hosts for item in (*host.ipv4, *host.ipv6)}
+    hosts: dict[Address, SiteHost] = {}
+    for host in site.hosts:
+        hosts |= dict.fromkeys((*host.ipv4, *host.ipv6), host)
     wanted: dict[Key, tuple[Address, ...]]
     wanted = {
         key: tuple(map(ip_address, rdatas))
@@ -93,10 +95,10 @@ def before_bind(result: Hosts, site: Site, answers: Answers, domains: Collection
             break
         wanted = {key: addresses for key, addresses in wanted.items() if unfit.isdisjoint(addresses)}
     for address in sorted(named.keys() - present, key=_order):
-        host = hosts.get(address)
-        target = _targets(address, answers, host)[0]
+        of = hosts.get(address)
+        target = _targets(address, answers, of)[0]
         others = sorted((owner for owner in named[address] if owner != target), key=sort_key)
-        result.add(_file(address, host, site.networks), address, [target, *others])
+        result.add(_file(address, of, site.networks), address, [target, *others])
 
 
 def _fits(address: Address, owners: list[str], answers: Answers, hosts: Mapping[Address, SiteHost]) -> bool:

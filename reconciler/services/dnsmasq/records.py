@@ -31,15 +31,15 @@ from reconciler.services.dnsmasq.syntax import (
 _UNABLE = "dnsmasq alone cannot serve {}; use BIND (dns.authoritative: bind)"
 
 
-def complaints(zones: Mapping[str, Zone], answers: Answers, dynamic: Iterable[str]) -> list[str]:
-    """What dnsmasq alone cannot do at all, one sentence each."""
+def complaints(zones: Mapping[str, Zone], answers: Answers, dynamic: Iterable[str], hosts: Iterable[str]) -> list[str]:
+    """What dnsmasq alone cannot do at all, one sentence each. `hosts`: names that are known, with addresses or not."""
     found = [_UNABLE.format(f"the dynamic zone {zone}") for zone in dynamic]
     for zone in zones.values():
         for owner, rtype in zone.rrsets:
             # A delegation to another zone of ours needs none: dnsmasq answers for both.
             if rtype == "DNAME" or (rtype == "NS" and owner not in zones):
                 found.append(_UNABLE.format(f"{owner} {rtype}"))
-    owners = {owner for owner, _ in answers}
+    owners = {*hosts, *(owner for owner, _ in answers)}
     for (owner, rtype), rdatas in answers.items():
         if owner.startswith("*.") and rtype not in ADDRESS_TYPES:
             found.append(_UNABLE.format(f"the wildcard {owner} {rtype}"))

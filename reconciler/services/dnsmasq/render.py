@@ -134,6 +134,6 @@ def _records(site: Site, part: Mode, served: Answers, names: hosts.Hosts, compla
         lines, problems = records.lines(served)
         zones = {name: item.zone for name, item in site.zones.items()}
         dynamic = [name for name, item in site.zones.items() if item.dynamic]
-        complaints += [*problems, *records.complaints(zones, served, dynamic)]
+        complaints += [*problems, *records.complaints(zones, served, dynamic, (host.name for host in site.hosts))]
         made += lines
     return made

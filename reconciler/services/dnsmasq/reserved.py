@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from reconciler.deployed import without
 from reconciler.dns.names import parent
 from reconciler.leases import labels, policy
-from reconciler.services.dnsmasq.syntax import is_takeable, setting, word
+from reconciler.services.dnsmasq.syntax import is_takeable, name, setting
 from reconciler.site import Site, SiteNetwork
 from reconciler.state.schema import IPv6Mode
 
@@ -30,19 +30,17 @@ Covered = Set[tuple[str, int]]
 class Reserved:
     """Labels that no client can take in any network: dnsmasq compares no more than the label."""
 
-    labels: frozenset[str]
-    domain: str
+    names: Mapping[str, str]
+    """By label the whole name to write. In full: alone, `7d` or `ignore` would be no name there."""
 
     def lines(self) -> list[str]:
-        """Lines of a file in reservations.d. In full: alone, `7d` or `ignore` would be no name there."""
-        return [self._line(label) for label in sorted(self.labels)]
+        """Lines of a file in reservations.d."""
+        return [_line(self.names[label]) for label in sorted(self.names)]
 
     def after(self, owners: Iterable[str]) -> list[str]:
         """Lines for the end of a file with reservations for these names (absolute)."""
-        return [self._line(label) for label in sorted({owner.partition(".")[0] for owner in owners} & self.labels)]
-
-    def _line(self, label: str) -> str:
-        return f"set:{TAG},{word(label)}.{self.domain[:-1]}"
+        labels_of = {owner.partition(".")[0] for owner in owners}
+        return [_line(self.names[label]) for label in sorted(labels_of & self.names.keys())]
 
 
 def settings() -> list[str]:
@@ -85,11 +83,14 @@ def reserved(state: Site, given: Mapping[str, frozenset[int]], covered: Covered)
     if not given:
         return None
     statics = policy.statics(state, state.nodes)
-    names = {
-        owner.partition(".")[0]
-        for owner in statics.names
-        if (versions := given.get(parent(owner))) and not all((owner, version) in covered for version in versions)
-    }
-    more = (name.lower() for name in state.dns.reserved_names)
-    wanted = {*names, *statics.labels, *labels.SERVICES, *more}
-    return Reserved(frozenset(filter(is_takeable, wanted)), min(given))
+    anywhere = {*labels.SERVICES, *statics.labels, *map(str.lower, state.dns.reserved_names)}
+    found = {label: f"{label}.{min(given)}" for label in anywhere}
+    for owner in sorted(statics.names):
+        versions = given.get(parent(owner), ())
+        if any((owner, version) not in covered for version in versions):
+            found[owner.partition(".")[0]] = owner
+    return Reserved({label: owner for label, owner in found.items() if is_takeable(label)})
+
+
+def _line(owner: str) -> str:
+    return f"set:{TAG},{name(owner)}"

@@ -144,7 +144,10 @@ class Dnsmasq:
         before = expected(deployed.zones.values(), part) if _own(deployed) else {}
         zones = {}
         if part is not Mode.DHCP and site.dns.authoritative == "none":
-            zones = {name: DeployedZone(item.zone, item.dynamic, serial=0) for name, item in site.zones.items()}
+            zones = {
+                name: DeployedZone(item.zone, item.dynamic, serial=0, leases=item.leases)
+                for name, item in site.zones.items()
+            }
         actions = [f"wrote {self.name}/{path}" for path, swap in swaps.items() if swap.new is not None]
         actions += [f"removed {self.name}/{path}" for path, swap in swaps.items() if swap.new is None]
         if action is not Action.NOTHING:
