@@ -138,6 +138,11 @@ class Leases:
         standing = notes.Standing(self.observed.leases, self._holders or {}, now, partial(_clock, now))
         return notes.notes(old, new, networks, self._policy(new)[0], standing)
 
+    def release(self, address: Address) -> None:
+        """The DHCP server says that this lease was given back. One that the file still shows is taken up again."""
+        self._known.pop(address, None)
+        self._stamps.clear()
+
     def settle(self, effects: Effects) -> None:
         """After a pass that brought the servers to what was observed: put it on record, and remember it.
 

@@ -234,7 +234,7 @@ class Passes:
         )
         servers = [service.name for service in self.node.services]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
-        lines.append(report.line("audit", f"{audit[:9]} (git log audit)" if audit else self.recorder.trouble))
+        lines.append(report.line("audit", f"{audit[:9]} (git log origin/audit)" if audit else self.recorder.trouble))
         drift = tuple(item for item in applied.drift if not item.healed)
         self._drift = drift
         warnings = _warnings(evaluation)

@@ -1,10 +1,13 @@
 """What the control socket understands. Each verb runs in the thread of its connection; effects go to the loop."""
 
+import contextlib
 import json
 import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
+from ipaddress import ip_address
 from typing import TypeVar
 
 from reconciler import report
@@ -115,7 +118,12 @@ class Verbs:
         return 0
 
     def hint(self, request: Request, show: Show) -> int:
-        """A DHCP server says that a lease changed; the file tells which."""
+        """A DHCP server says that a lease changed; the file tells which, but not always what was given back."""
+        leases = self._node.leases
+        if leases is not None:
+            for text in request.all("released"):
+                with contextlib.suppress(ValueError):
+                    self._loop.submit(partial(leases.release, ip_address(text)))
         self._loop.wake(Wake("lease"))
         return 0
 

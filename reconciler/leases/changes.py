@@ -35,10 +35,20 @@ def by_address(leases: Iterable[Lease]) -> dict[Address, Lease]:
 def settled(known: Mapping[Address, Lease], parsed: Parsed) -> dict[Address, Lease]:
     """What is in force after a reading: an incomplete one can add and renew, but ends nothing.
 
-    What it does not show stays until its time is over (`current`), or until a complete reading.
+    What it does not show stays until its time is over (`current`), or until a complete reading. A client keeps the
+    name it had: dnsmasq gives a name to whoever said it last, and takes it out of the line of whoever had it.
     """
-    read = by_address(parsed.leases)
+    read = {address: _with_name(known.get(address), lease) for address, lease in by_address(parsed.leases).items()}
     return read if parsed.complete else {**known, **read}
+
+
+def _with_name(old: Lease | None, new: Lease) -> Lease:
+    if new.name is not None or old is None or old.name is None:
+        return new
+    if (old.mac, old.client_id, old.duid) != (new.mac, new.client_id, new.duid):
+        return new
+    named = replace(new, name=old.name)
+    return old if named == old else named
 
 
 def current(leases: Iterable[Lease], now: float) -> tuple[Lease, ...]:

@@ -43,6 +43,15 @@ def test_only_a_complete_reading_ends_leases():
     assert settled(known, Parsed()) == known
 
 
+def test_a_client_keeps_its_name_when_the_server_gives_it_to_another():
+    robbed, thief = replace(A, name=None, expires=300), replace(B, name="a")
+    found = settled(by_address([A]), Parsed((robbed, thief), complete=True))
+    assert found == by_address([replace(A, expires=300), thief])
+    assert settled(found, Parsed((robbed, thief), complete=True))[A.address] is found[A.address]
+    another = replace(robbed, mac="52:54:00:00:00:09")
+    assert settled(found, Parsed((another,), complete=True)) == by_address([another])
+
+
 leases = st.builds(
     Lease,
     st.integers(1, 6).map(lambda last: IPv4Address(f"10.0.0.{last}")),
