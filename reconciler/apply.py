@@ -33,24 +33,25 @@ class Applier:
         self._store = store
         self._effects = effects
 
-    def apply(self, site: Site, commit: str, say: Say) -> Applied:
-        """Bring all servers to `site`.
+    def apply(self, site: Site, commit: str, say: Say, *, recorded: bool = False) -> Applied:
+        """Bring all servers to `site`. recorded: this apply needs no entry in the audit (it changes leases only).
 
         Raises Refused (a checker said no, nothing was touched), ApplyFailed (put back), Temporary (put back, worth
         another try; also a full or read-only disk) or NotPrimary (stopped where it was; the next apply finishes it).
         Until `ManifestStore.note_recorded` is called the manifest says that the audit lacks this apply.
         """
         try:
-            return self._apply(site, commit, say)
+            return self._apply(site, commit, say, recorded=recorded)
         except OSError as error:
             raise Temporary(words(error)) from error
 
-    def _apply(self, site: Site, commit: str, say: Say) -> Applied:
+    def _apply(self, site: Site, commit: str, say: Say, *, recorded: bool) -> Applied:
         before = self._store.load()
         staged = self._stage(site, before)
         outcomes = self._commit(staged, before, say)
         after = _after(site, commit, before, outcomes, [service.name for service in self._services])
-        self._store.save(after, self._effects, recorded=False)
+        # What the audit lacked before, it still lacks.
+        self._store.save(after, self._effects, recorded=recorded and not before.unrecorded)
         return Applied(
             deployed=after,
             changed=_raised(before, after),
@@ -93,7 +94,7 @@ class Applier:
     def _undo(self, done: Sequence[Staged], before: Deployed, say: Say, *, certain: bool) -> None:
         restored = _merge(stage.undo(say).zones for stage in reversed(done))
         after = Deployed(before.commit, {**before.zones, **restored}, before.files)
-        self._store.save(after, self._effects, ended=certain)
+        self._store.save(after, self._effects, recorded=not before.unrecorded, ended=certain)
 
 
 def _merge(parts: Iterable[Mapping[str, DeployedZone]]) -> dict[str, DeployedZone]:
@@ -124,6 +125,6 @@ def _raised(before: Deployed, after: Deployed) -> dict[str, tuple[int, int]]:
     raised = {}
     for name, zone in after.zones.items():
         old = before.zones.get(name)
-        if old is None or old.serial != zone.serial or old.zone.digest != zone.zone.digest:
+        if old is None or old.serial != zone.serial or old.zone != zone.zone:
             raised[name] = (old.serial if old else 0, zone.serial)
     return raised

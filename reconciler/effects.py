@@ -22,6 +22,9 @@ from reconciler.tools import Completed
 
 _ANY_CODE = tuple(range(256))
 
+_HELPER_PATIENCE = 35.0
+"""Seconds; the helper gives systemctl 25 and then the unit's log 5, and its answer tells more than our giving up."""
+
 
 class Effects:
     """Carries out effects while this node is primary; raises NotPrimary otherwise."""
@@ -115,7 +118,7 @@ class Effects:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(mode)
 
-    def ask_helper(self, verb: str, unit: str, *, timeout: float = 30.0) -> None:
+    def ask_helper(self, verb: str, unit: str, *, timeout: float = _HELPER_PATIENCE) -> None:
         """Have the root helper `restart` or `reload` (SIGHUP) a unit; raise Temporary if it cannot."""
         self.check(f"{verb} {unit}")
         try:

@@ -93,7 +93,7 @@ class Evaluator:
         self._allow = allow
         self._cache = LoadCache()
         self._built: OrderedDict[str, Known] = OrderedDict()
-        self._good: tuple[Site, Deployed] | None = None
+        self._good: Site | None = None
 
     def known(self, commit: str) -> bool:
         """Whether `evaluate` needs no tree for this commit."""
@@ -162,11 +162,11 @@ class Evaluator:
                 "add one, or change `clients_ask` or `authoritative`"
                 for name in sorted(missing)
             )
-        # What a push has just passed is not checked once more for its pass; staging does so anyway.
-        if self._good is not None and self._good[0] is site and self._good[1] is deployed:
+        # What a push has just passed is not checked once more for its pass, nor for leases; staging does so anyway.
+        if self._good is site:
             return ()
         complaints = tuple(complaint for service in self._services for complaint in service.check(site, deployed))
-        self._good = None if complaints else (site, deployed)
+        self._good = None if complaints else site
         return complaints
 
 

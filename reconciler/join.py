@@ -20,7 +20,8 @@ def join(site: Site, leases: LeaseRecords) -> Site:
 
 def _zone(zone: SiteZone, leases: Mapping[Key, RRset]) -> SiteZone:
     static = zone.zone.rrsets
-    own = {key: rrset for key, rrset in leases.items() if key not in static}
-    if not own:
+    if clashing := static.keys() & leases.keys():
+        leases = {key: rrset for key, rrset in leases.items() if key not in clashing}
+    if not leases:
         return zone
-    return replace(zone, zone=replace(zone.zone, rrsets={**static, **own}), leases=frozenset(own))
+    return replace(zone, zone=replace(zone.zone, rrsets={**static, **leases}), leases=frozenset(leases))

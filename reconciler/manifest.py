@@ -137,6 +137,8 @@ class ManifestStore:
             if hashlib.sha256(content.removesuffix(b"\n")).hexdigest() != digest:
                 raise self._damaged(path, "its content is not what was applied")
             zone = _parse(name, content.decode())
+        except PermissionError as error:
+            raise self._closed(path) from error
         except OSError as error:
             raise self._damaged(path, error.strerror or str(error)) from error
         except ValueError as error:
@@ -149,6 +151,8 @@ class ManifestStore:
             document = json.loads(path.read_bytes())
         except FileNotFoundError:
             return {}
+        except PermissionError as error:
+            raise self._closed(path) from error
         except OSError as error:
             raise self._damaged(path, error.strerror or str(error)) from error
         except (ValueError, RecursionError):
@@ -159,6 +163,9 @@ class ManifestStore:
         if not isinstance(commit, str | None) or not all(isinstance(part, dict) for part in parts):
             raise self._damaged(path, "not of the form of a manifest")
         return document
+
+    def _closed(self, path: Path) -> ManifestError:
+        return ManifestError(f"cannot read {path}: Permission denied; give {self._folder} back to the daemon's user")
 
     def _damaged(self, path: Path, reason: str) -> ManifestError:
         return ManifestError(

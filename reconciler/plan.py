@@ -1,12 +1,12 @@
 """The plan: what an apply would change, in records and files, and what of it may surprise. Pure."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns.diff import ZoneDiff, diff
-from reconciler.dns.records import Key
+from reconciler.dns.records import Key, RRset
 from reconciler.dns.zone import SOA
 from reconciler.site import Site, SiteZone
 
@@ -79,30 +79,33 @@ def make(site: Site, files: Mapping[str, str], deployed: Deployed) -> Plan:
 
 
 def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan | None:
-    leases = (old.leases if old else frozenset()) | (new.leases if new else frozenset())
-    if old is not None and new is not None and old.zone.digest == new.zone.digest and old.dynamic == new.dynamic:
-        return None
     change = diff(old.zone.rrsets if old else {}, new.zone.rrsets if new else {})
-    by_state = _without(change, leases)
+    by_state = _without(change, [zone.leases for zone in (old, new) if zone is not None])
     if new is None or old is None:
         return ZonePlan(name, "new" if old is None else "removed", change, by_state, _count(old))
     kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
     soa = None if new.zone.soa == old.zone.soa else (old.zone.soa, new.zone.soa)
+    if not (change or soa or kind_change):
+        return None
     return ZonePlan(name, "changed", change, by_state, _count(old), soa, kind_change)
 
 
-def _without(change: ZoneDiff, keys: Set[Key]) -> ZoneDiff:
-    if not keys:
-        return change
+def _without(change: ZoneDiff, leases: Sequence[Set[Key]]) -> ZoneDiff:
+    def by_state(rrset: RRset) -> bool:
+        return not any(rrset.key in keys for keys in leases)
+
     return ZoneDiff(
-        tuple(rrset for rrset in change.added if rrset.key not in keys),
-        tuple(rrset for rrset in change.removed if rrset.key not in keys),
-        tuple(pair for pair in change.changed if pair[1].key not in keys),
+        tuple(filter(by_state, change.added)),
+        tuple(filter(by_state, change.removed)),
+        tuple(pair for pair in change.changed if by_state(pair[1])),
     )
 
 
 def _count(zone: DeployedZone | None) -> int:
-    return sum(len(rrset.rdatas) for rrset in zone.state.rrsets.values()) if zone else 0
+    if zone is None:
+        return 0
+    leases = sum(len(zone.zone.rrsets[key].rdatas) for key in zone.leases)
+    return sum(len(rrset.rdatas) for rrset in zone.zone.rrsets.values()) - leases
 
 
 def _files(new: Mapping[str, str], old: Mapping[str, str]) -> list[tuple[str, str]]:

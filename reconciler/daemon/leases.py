@@ -66,6 +66,7 @@ class Leases:
 
     def __init__(self, settings: LeaseSettings, state: Path, history: LeaseHistory) -> None:
         self.observed = Observed()
+        """What is served; status and questions are answered from it."""
         self.since: Mapping[Address, int] = {}
         """When each lease in force was first seen, Unix time."""
         self.own = OwnAddresses()
@@ -74,6 +75,8 @@ class Leases:
         """What tells of changes; for their problems."""
         self._settings = settings
         self._history = history
+        self._looked = Observed()
+        self._networks: tuple[policy.LeaseNetwork, ...] = ()
         self._settled = Observed()
         self._pruned_at = 0.0
         self._memory = state / "leases.json"
@@ -108,10 +111,9 @@ class Leases:
             self._published = _by_address(records)
             self._reports = names.reports
             self._named = basis
-        problems = (*self._trouble, *self._reports)
         ends = changes.next_expiry(current.values(), now)
-        self.observed = Observed(current, self._named_records, self._published, problems, ends)
-        return self.observed
+        self._looked = Observed(current, self._named_records, self._published, self._reports, ends)
+        return self._looked
 
     def records(self, site: Site) -> LeaseRecords:
         """The records of what is in force; see `look`."""
@@ -119,14 +121,20 @@ class Leases:
 
     @property
     def networks(self) -> tuple[tuple[str, tuple[Network, ...]], ...]:
-        """Names and prefixes of the networks of the site that was looked at last."""
-        return tuple((each.name, each.prefixes) for each in self._statics[2]) if self._statics else ()
+        """Names and prefixes of the networks of the site that is served."""
+        return tuple((each.name, each.prefixes) for each in self._networks)
+
+    @property
+    def ends(self) -> float | None:
+        """When the next lease ends, Unix time."""
+        return self._looked.ends
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps leases from being noticed, read or named. Any thread may ask."""
         watches = (watch.problem for watch in self.watches)
-        return (*(problem for problem in watches if problem is not None), *self.observed.problems)
+        noticed = (problem for problem in watches if problem is not None)
+        return (*noticed, *self._trouble, *self.observed.problems)
 
     def remarks(self, old: Site | None, new: Site, plan: Plan) -> tuple[str, ...]:
         """What leases do to this plan from `old` (None: not known) to `new`, the site that was looked at last."""
@@ -135,7 +143,7 @@ class Leases:
         now = time.time()
         paths = (path for _, path in plan.files if path.startswith(_RESERVATIONS))
         networks = {path.removeprefix(_RESERVATIONS).removesuffix(".conf") for path in paths}
-        standing = notes.Standing(self.observed.leases, self._holders or {}, now, partial(_clock, now))
+        standing = notes.Standing(self._looked.leases, self._holders or {}, now, partial(_clock, now))
         return notes.notes(old, new, networks, self._policy(new)[0], standing)
 
     def release(self, address: Address) -> None:
@@ -149,10 +157,12 @@ class Leases:
         A record that cannot be written is told in the log; the names are served all the same, and the next one
         catches up.
         """
-        before, after = self._settled, self.observed
+        before, after = self._settled, self._looked
+        self.observed = after
         self._holders = self._candidates
         if self._statics is not None:
-            self.own.settle(self._statics[2])
+            self._networks = self._statics[2]
+            self.own.settle(self._networks)
         self.since = {address: self.since.get(address, int(time.time())) for address in after.leases}
         if changes.diff(before.leases, after.leases) or before.names != after.names:
             try:

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_RESYNC = Wake("resync", thorough=True, housekeeping=True)
+
 _REMEMBERED = 256
 """Commits whose report is kept for those who ask what became of their push."""
 
@@ -85,6 +87,8 @@ class Loop:
         future: Future[T] = Future()
 
         def job(ended: bool) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 if ended:
                     raise Temporary("the daemon is stopping or reading new settings; try again")
@@ -151,13 +155,16 @@ class Loop:
                 return self._jobs.popleft(), None
             if self._wakes:
                 wakes, self._wakes = self._wakes, []
+                if time.monotonic() >= resync_at:
+                    # However many wakes come, a full pass is made in its time.
+                    wakes.append(_RESYNC)
                 return None, _coalesce(wakes)
             now = time.monotonic()
             if self.retry_at is not None and now >= self.retry_at:
                 return None, self._retry
             if self._lease_end is not None and now >= self._lease_end:
                 return None, Wake("lease")
-            return None, Wake("resync", thorough=True) if now >= resync_at else None
+            return None, _RESYNC if now >= resync_at else None
 
     def _pass(self, wake: Wake) -> None:
         with self._condition:
@@ -170,7 +177,7 @@ class Loop:
         ends = report.again_at if report.again_at is not None and report.again_at > begun else None
         self._lease_end = time.monotonic() + ends - time.time() if ends is not None else None
         if report.result is Result.WAITING:
-            self._retry = Wake("retry", thorough=wake.thorough, allow=wake.allow)
+            self._retry = Wake("retry", thorough=wake.thorough)
             self.retry_at = time.monotonic() + next(self._delays)
         else:
             self._delays = backoff()
@@ -250,5 +257,6 @@ def _coalesce(wakes: list[Wake]) -> Wake:
         thorough=any(wake.thorough for wake in wakes),
         allow=any(wake.allow for wake in wakes),
         again=any(wake.again for wake in wakes),
+        housekeeping=any(wake.housekeeping for wake in wakes),
         by=named.by,
     )

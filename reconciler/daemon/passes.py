@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from reconciler import report
+from reconciler.apply import Applied
 from reconciler.daemon import record
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
@@ -50,12 +51,14 @@ class Wake:
     """Why a pass is made.
 
     thorough: look for drift too. allow: the operator lets guarded changes through. again: try anew what has failed.
+    housekeeping: collect garbage afterwards, if it is due.
     """
 
     trigger: str
     thorough: bool = False
     allow: bool = False
     again: bool = False
+    housekeeping: bool = False
     by: str = ""
 
 
@@ -101,7 +104,10 @@ class Passes:
             if commit is None:
                 text = f"branch {self.node.config.branch} has no commit yet; push one"
                 return self._end(Result.EMPTY, None, [report.line("empty", text)])
-            return self._towards(commit, wake, say)
+            made = self._towards(commit, wake, say)
+            if wake.housekeeping:
+                self._keep_house()
+            return made
         except NotPrimary as error:
             return self._end(Result.STANDBY, commit, [report.line("standby", str(error))])
         except (Temporary, OSError) as error:
@@ -109,6 +115,16 @@ class Passes:
             return self._end(Result.WAITING, commit, [report.line("waiting", words(error))])
         except ReconcilerError as error:
             return self._end(Result.FAILED, commit, [report.line("failed", str(error))])
+
+    def _keep_house(self) -> None:
+        """What must be done now and then, however the pass ended."""
+        try:
+            maintain(self.node.config.repo, self.node.effects)
+            self.node.pushes.prune(self.node.effects)
+        except NotPrimary:
+            raise
+        except (ReconcilerError, OSError) as error:
+            log.error("%s", words(error))
 
     def _towards(self, commit: str, wake: Wake, say: Say) -> PassReport:
         if self.paused:
@@ -119,16 +135,19 @@ class Passes:
         given_up = self._given_up.get(commit)
         if given_up is not None and not wake.allow and not wake.again:
             self._apply_leases(deployed, say)
-            return given_up
+            return replace(given_up, finished=time.time(), again_at=self._next_end())
         self._given_up.clear()
+        if wake.allow:
+            self._allow(commit, wake)
         if wake.again:
             self.node.evaluator.forget()
         found = self._look_for_drift(commit, deployed) if wake.thorough else None
         evaluation = self.evaluate(commit)
         push = self.node.pushes.find(commit)
-        refusal = self._refusal(evaluation, deployed, wake, push)
+        refusal = self._refusal(evaluation, deployed, push)
         if refusal is not None:
             self._apply_leases(deployed, say)
+            refusal = replace(refusal, again_at=self._next_end())
             return self._record_failure(refusal, evaluation, wake, push)
         heal = any(not drift.healed for drift in found or ()) and self._heals(evaluation, found or ())
         assert evaluation.plan is not None
@@ -139,7 +158,7 @@ class Passes:
             wake = replace(wake, trigger="drift")
         elif deployed.commit == commit and not deployed.pending and evaluation.plan.only_leases and not heal:
             return self._lease_pass(evaluation, found, say)
-        return self._apply(evaluation, deployed, wake, push, say)
+        return self._apply(evaluation, deployed, wake, push, found, say)
 
     def _recover(self, say: Say) -> None:
         """Before the first effect, and after an apply that did not end well: leave nothing half done."""
@@ -170,10 +189,17 @@ class Passes:
         zones = evaluation.site.zones
         return any(drift.place in zones and zones[drift.place].drift == "heal" for drift in found)
 
-    def _refusal(self, evaluation: Evaluation, deployed: Deployed, wake: Wake, push: Push | None) -> PassReport | None:
+    def _allow(self, commit: str, wake: Wake) -> None:
+        """The operator's word is for this commit, until it is applied, and for no other."""
+        push = self.node.pushes.find(commit) or Push(wake.by, trigger=wake.trigger)
+        if report.ALLOW not in push.options:
+            allowed = replace(push, options=(*push.options, report.ALLOW))
+            self.node.pushes.remember(commit, allowed, self.node.effects)
+
+    def _refusal(self, evaluation: Evaluation, deployed: Deployed, push: Push | None) -> PassReport | None:
         if not evaluation.valid:
             return self._end(Result.REFUSED, evaluation.commit, report.check(evaluation))
-        if wake.allow or (push is not None and report.ALLOW in push.options):
+        if push is not None and report.ALLOW in push.options:
             return None
         reasons = list(evaluation.guard_reasons)
         if deployed.commit and deployed.commit != evaluation.commit and not self._forward(deployed.commit, evaluation):
@@ -198,12 +224,17 @@ class Passes:
             if found and found != self._drift:
                 self.recorder.drift(wake.trigger, commit, found)
             self._drift = found
-        if wake.trigger == "resync":
-            maintain(self.node.config.repo, self.node.effects)
-            self.node.pushes.prune(self.node.effects)
         return self._end(Result.UNCHANGED, commit, lines, found, warnings=_warnings(evaluation))
 
-    def _apply(self, evaluation: Evaluation, deployed: Deployed, wake: Wake, push: Push | None, say: Say) -> PassReport:
+    def _apply(
+        self,
+        evaluation: Evaluation,
+        deployed: Deployed,
+        wake: Wake,
+        push: Push | None,
+        found: tuple[Drift, ...] | None,
+        say: Say,
+    ) -> PassReport:
         assert evaluation.site is not None
         started = time.monotonic()
         commit = evaluation.commit
@@ -235,8 +266,7 @@ class Passes:
         servers = [service.name for service in self.node.services]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
         lines.append(report.line("audit", f"{audit[:9]} (git log origin/audit)" if audit else self.recorder.trouble))
-        drift = tuple(item for item in applied.drift if not item.healed)
-        self._drift = drift
+        drift = self._drift = _standing(self._drift if found is None else found, applied)
         warnings = _warnings(evaluation)
         return self._end(Result.APPLIED, commit, lines, drift, superseded, warnings)
 
@@ -244,12 +274,11 @@ class Passes:
         """Only leases changed: they have a history of their own, so the audit gets no entry."""
         started = time.monotonic()
         self._recovered = False
-        applied = self.node.applier.apply(evaluation.site, evaluation.commit, say) if evaluation.site else None
-        self._recovered = True
-        self.node.store.note_recorded(self.node.effects)
-        self._settle_leases()
-        assert applied is not None
+        assert evaluation.site is not None
         assert evaluation.plan is not None
+        applied = self.node.applier.apply(evaluation.site, evaluation.commit, say, recorded=True)
+        self._recovered = True
+        self._settle_leases()
         lines = record.lease_lines(evaluation.plan, applied, time.monotonic() - started)
         self._drift = found if found is not None else self._drift
         return self._end(Result.APPLIED, evaluation.commit, lines, self._drift, warnings=_warnings(evaluation))
@@ -261,8 +290,7 @@ class Passes:
         try:
             evaluation = self.evaluate(deployed.commit)
             if evaluation.site is not None and evaluation.plan is not None and evaluation.plan.only_leases:
-                self.node.applier.apply(evaluation.site, deployed.commit, say)
-                self.node.store.note_recorded(self.node.effects)
+                self.node.applier.apply(evaluation.site, deployed.commit, say, recorded=True)
             self._settle_leases()
         except NotPrimary:
             raise
@@ -316,13 +344,22 @@ class Passes:
         superseded: tuple[str, ...] = (),
         warnings: tuple[str, ...] = (),
     ) -> PassReport:
-        again_at = self.node.leases.observed.ends if self.node.leases else None
-        return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings, again_at)
+        return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings, self._next_end())
+
+    def _next_end(self) -> float | None:
+        return self.node.leases.ends if self.node.leases else None
+
+
+def _standing(before: tuple[Drift, ...], applied: Applied) -> tuple[Drift, ...]:
+    """Drift that stands after an apply: what it saw itself, and what was known of places that it did not touch."""
+    touched = {*applied.changed, *(item.place for item in applied.drift)}
+    elsewhere = tuple(item for item in before if item.place not in touched)
+    return (*elsewhere, *(item for item in applied.drift if not item.healed))
 
 
 def _trigger(wake: Wake, push: Push | None) -> str:
     """A pushed commit is often seen by the watcher, or by a start, before the push's own hook tells of it."""
-    return "push" if push is not None and wake.trigger in ("commit", "start", "retry") else wake.trigger
+    return push.trigger if push is not None and wake.trigger in ("commit", "start", "retry", "lease") else wake.trigger
 
 
 def _warnings(evaluation: Evaluation) -> tuple[str, ...]:

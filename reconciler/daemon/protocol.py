@@ -66,10 +66,10 @@ def read_request(stream: BinaryIO) -> Request:
 
 def collect(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """Group values by key, in order."""
-    arguments: dict[str, tuple[str, ...]] = {}
+    arguments: dict[str, list[str]] = {}
     for key, value in pairs:
-        arguments[key] = (*arguments.get(key, ()), value)
-    return arguments
+        arguments.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in arguments.items()}
 
 
 def encode_line(text: str) -> bytes:

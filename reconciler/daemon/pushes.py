@@ -21,10 +21,11 @@ _KEEP = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """How a commit came: the pusher's name (of the ssh key, or of the local user) and push options."""
+    """How a commit came: the pusher's name (of the ssh key, or of the local user), push options, and by what."""
 
     pushed_by: str
     options: tuple[str, ...] = ()
+    trigger: str = "push"
 
 
 class Pushes:
@@ -42,7 +43,8 @@ class Pushes:
         """How `commit` came, or None where it is not known (a fetch, an update-ref)."""
         try:
             document = json.loads(self._path(commit).read_bytes())
-            return Push(str(document["pushed_by"]), tuple(map(str, document["options"])))
+            options = tuple(map(str, document["options"]))
+            return Push(str(document["pushed_by"]), options, str(document.get("trigger", "push")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -16,6 +16,9 @@ from reconciler.services.base import Drift, File
 
 _DRIFT_SHOWN = 20
 
+_USUAL = ("rndc ", "reload ", "update ")
+"""What every apply does; not worth a line."""
+
 
 def applied_lines(node: str, servers: Sequence[str], applied: Applied, duration: float) -> list[str]:
     """`applied on lsvm2 in 0.21 s, verified against …`, then serials, what was done to servers, drift."""
@@ -24,7 +27,8 @@ def applied_lines(node: str, servers: Sequence[str], applied: Applied, duration:
     serials = _serials(applied.changed)
     if serials:
         lines.append(report.line("serials", serials))
-    lines += [report.line("note", action) for action in applied.actions if action.startswith("restart")]
+    unusual = (action for action in applied.actions if not action.startswith(_USUAL))
+    lines += [report.line("did", action) for action in unusual]
     return lines + drift_lines(applied.drift)
 
 

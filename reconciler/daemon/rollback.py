@@ -33,7 +33,7 @@ def commit_older_state(node: Node, older: str, by: str, *, allow: bool) -> str:
     message = f"Roll back to {commit[:12]}\n\nBrings back the state of {commit}, asked for by {by}.\n"
     new = _git(node, *_identity(by, node.config.node), "commit-tree", f"{commit}^{{tree}}", "-p", head, "-m", message)
     # Before the branch moves: a pass that sees it first has to know that this was meant.
-    node.pushes.remember(new, Push(by, (report.ALLOW,) if allow else ()), node.effects)
+    node.pushes.remember(new, Push(by, (report.ALLOW,) if allow else (), trigger="rollback"), node.effects)
     _git(node, "update-ref", "-m", "rollback", f"refs/heads/{branch}", new, head)
     return new
 

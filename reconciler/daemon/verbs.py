@@ -26,6 +26,9 @@ Show = Callable[[str], None]
 PATIENCE = 120.0
 """Seconds that a push or command waits for its outcome; the work goes on after that."""
 
+CHECK_PATIENCE = 50.0
+"""Seconds for a push to be checked; less than its hook waits."""
+
 QUIET = 2.0
 """Seconds before progress is shown."""
 
@@ -57,7 +60,9 @@ class Verbs:
         # Shown when the loop is done with it: who pushes may be slow to read, and the loop must not wait for that.
         said: list[str] = []
         try:
-            code = self._in_loop(lambda: push.pre_receive(self._node, interpret(request), said.append))
+            code = self._in_loop(
+                lambda: push.pre_receive(self._node, interpret(request), said.append), patience=CHECK_PATIENCE
+            )
         except (ReconcilerError, OSError) as error:
             code = push.failed(error, said.append)
         for text in said:
@@ -127,12 +132,17 @@ class Verbs:
         self._loop.wake(Wake("lease"))
         return 0
 
-    def _in_loop(self, work: Callable[[], T]) -> T:
+    def _in_loop(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
         """Have the loop's thread do `work`; return or raise what it does."""
+        future = self._loop.submit(work)
         try:
-            return self._loop.submit(work).result(timeout=PATIENCE)
+            return future.result(timeout=patience)
         except FutureTimeout:
-            raise Temporary("the daemon is busy with something long; `reconciler status` tells what") from None
+            if future.cancel():
+                text = "the daemon is busy with something long, so nothing was done; `reconciler status` tells what"
+            else:
+                text = "the daemon is still at it; `reconciler status` tells how it ends"
+            raise Temporary(text) from None
 
     def _await(self, listener: Listener, show: Show) -> int:
         """Show the outcome; progress only where it takes long enough for somebody to wonder."""

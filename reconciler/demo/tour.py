@@ -32,7 +32,7 @@ _ENVIRONMENT = {
 """Nothing of the caller's own git settings shall matter, or be touched."""
 
 _INTERFACES = {
-    "enp1s0": ("192.168.10.2/24", "192.168.10.4/24", "2001:db8:0:a::2/64"),
+    "enp1s0": ("192.168.10.2/24", "2001:db8:0:a::2/64"),
     "enp1s0.20": ("203.0.113.194/26",),
 }
 """Interfaces of the example's networks, with the addresses of its node there."""

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from operator import is_not
 from typing import Literal, NamedTuple
 
 from reconciler.dns.merge import Merged, keep_matcher, merge3
 from reconciler.dns.names import sort_key
 from reconciler.dns.records import Key, RRset
 
-__all__ = ["Change", "Merged", "ZoneDiff", "diff", "keep_matcher", "merge3"]
+__all__ = ["Change", "Merged", "ZoneDiff", "diff", "differing", "keep_matcher", "merge3"]
 
 Sign = Literal["+", "-", "~"]
 
@@ -72,21 +74,31 @@ class ZoneDiff:
 
 def diff(old: Mapping[Key, RRset], new: Mapping[Key, RRset]) -> ZoneDiff:
     """What has to change for `old` to become `new`."""
-    added, changed = [], []
-    for key, rrset in new.items():
-        before = old.get(key)
-        if before is None:
-            added.append(rrset)
-        elif before != rrset:
-            changed.append((before, rrset))
-    # The number of common keys tells whether any can be missing, without looking for them.
-    gone = len(old) + len(added) > len(new)
-    removed = [rrset for key, rrset in old.items() if key not in new] if gone else []
+    added, removed, changed = [], [], []
+    for key in differing(old, new):
+        before, after = old.get(key), new.get(key)
+        if after is None:
+            removed.append(old[key])
+        elif before is None:
+            added.append(after)
+        else:
+            changed.append((before, after))
     return ZoneDiff(
         tuple(sorted(added, key=_order)),
         tuple(sorted(removed, key=_order)),
         tuple(sorted(changed, key=lambda pair: _order(pair[1]))),
     )
+
+
+def differing(old: Mapping[Key, RRset], new: Mapping[Key, RRset]) -> list[Key]:
+    """Keys of RRsets that are not the same in both; those that `new` has no more come last."""
+    # Most RRsets are the same object in both, which is told quicker than that they are equal.
+    others = compress(new, map(is_not, new.values(), map(old.get, new)))
+    keys = [key for key in others if old.get(key) != new[key]]
+    added = sum(key not in old for key in keys)
+    # The number of common keys tells whether any can be missing, without looking for them.
+    gone = len(old) + added > len(new)
+    return [*keys, *(key for key in old if key not in new)] if gone else keys
 
 
 def _order(rrset: RRset) -> tuple[tuple[str, ...], str]:

@@ -4,7 +4,6 @@ What the server has beyond what we deployed was put there by others. Some of it 
 rules), the rest is drift, which is either reported and left alone, or healed.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -17,7 +16,6 @@ Keep = Callable[[str, str], bool]
 DriftLine = tuple[Literal["+", "-"], str]
 """A record that others added ("+") or deleted ("-")."""
 
-_ANY_LABELS = r"(?:[^\\]|\\.)+"
 _NO_RDATAS: frozenset[str] = frozenset()
 
 
@@ -53,10 +51,25 @@ def keep_matcher(zone: str, rules: Sequence[tuple[str, Sequence[str]]]) -> Keep:
     return keep
 
 
-def _pattern(name: str, zone: str) -> Callable[[str], object]:
-    labels = names.labels(names.parse(name, zone))
-    parts = [_ANY_LABELS if label == "*" else re.escape(label) for label in labels]
-    return re.compile("".join(rf"{part}\." for part in parts) or r"\.").fullmatch
+def _pattern(name: str, zone: str) -> Callable[[str], bool]:
+    pattern = names.labels(names.parse(name, zone))
+
+    # All ways of reading the pattern at once: a regular expression would try them one by one, and with many `*`
+    # there are more than anybody can wait for.
+    def match(owner: str) -> bool:
+        places = {0}
+        for label in names.labels(owner):
+            places = {
+                next_place
+                for place in places
+                if place < len(pattern) and pattern[place] in ("*", label)
+                for next_place in ((place, place + 1) if pattern[place] == "*" else (place + 1,))
+            }
+            if not places:
+                return False
+        return len(pattern) in places
+
+    return match
 
 
 def merge3(

@@ -27,6 +27,9 @@ _FILENAME_CODES = {"2F": "/", "25": "%"}
 MAX_TEXT = 254
 """Longest plain absolute name in characters: one less than on the wire (RFC 1035 section 2.3.4)."""
 
+_LONGEST = 4 * 255
+"""Characters of a name whose octets are all written as escapes."""
+
 ROOT_FILENAME = "%2E"
 """Stands for the root zone, whose name without its dot would be no file name."""
 
@@ -50,6 +53,8 @@ def _parse_slowly(text: str, origin: str) -> str:
         return origin
     if not text:
         raise BadName('a domain name is empty; write "@" for the zone itself')
+    if len(text) > _LONGEST:
+        raise BadName(f"{text[:60]!r}… is longer than 255 octets")
     if not text.isascii():
         raise BadName(f"{text!r} has letters outside ASCII; write its xn-- form (IDNA)")
     if _SYNTAX.match(text):

@@ -58,7 +58,7 @@ def _initialise(repo: Path, branch: str, effects: Effects) -> list[str]:
             raise BadRepository(f"{repo} exists and is no git repository; move it away or choose another path")
         effects.make_folder(repo, mode=0o700)
         _git(effects, repo, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}")
-        done.append(f"created {repo}")
+        done.append(f"made a git repository of {repo}")
     if (repo / ".git").exists() or not (repo / "objects").is_dir():
         raise BadRepository(f"{repo} is no bare git repository; move it away or choose another path")
     if (repo / "HEAD").read_text().strip() != f"ref: refs/heads/{branch}":

@@ -97,7 +97,10 @@ class Service(Protocol):
         ...
 
     def stage(self, site: Site, deployed: Deployed, effects: Effects) -> Staged | None:
-        """Lay ready what differs from `deployed`; None when nothing does. Raises Refused on a checker's complaint."""
+        """Lay ready what differs from `deployed`; None when nothing does.
+
+        Raises Refused on a checker's complaint, Temporary when the server cannot be asked.
+        """
         ...
 
     def recover(self, deployed: Deployed, effects: Effects, say: Say) -> None:

@@ -160,6 +160,20 @@ def test_what_dnsmasq_says_about_a_directive_reaches_the_pusher(node: PocketSite
     assert ask(servers(node)[1], "host10.office.example.net") == ["192.168.10.10"]
 
 
+def test_drift_of_one_zone_stands_while_another_is_changed(node: PocketSite, clone: Clone) -> None:
+    assert node.named
+    key = str(node.named.bind / "reconciler.key")
+    for verb in ("add intruder.dyn.example.net 300 A 192.0.2.1", "delete intruder.dyn.example.net"):
+        update = f"server 127.0.0.1 {node.named.port}\nzone dyn.example.net\nupdate {verb}\nsend\n"
+        subprocess.run(["nsupdate", "-k", key], input=update, text=True, check=True)
+        if verb.startswith("add"):
+            assert "intruder" in reconciler(node, "apply").stdout
+            clone.change({"hosts.yaml": HOSTS + "other: {ipv4: 192.168.10.85}\n"})
+            assert "intruder" in str(status(node)["drift"])
+    reconciler(node, "apply")
+    assert status(node)["drift"] == []
+
+
 def test_pause_stores_and_resume_applies(node: PocketSite, clone: Clone) -> None:
     assert reconciler(node, "pause", "--reason", "moving the rack").returncode == 0
     node.stop_daemon()

@@ -100,7 +100,29 @@ def test_a_resync_comes_without_any_event() -> None:
     with running(passes, resync=0.05) as loop:
         report_of(loop, None)
         report_of(loop, None)
-    assert passes.wakes[-1] == Wake("resync", thorough=True)
+    assert passes.wakes[-1] == Wake("resync", thorough=True, housekeeping=True)
+
+
+def test_a_resync_is_not_starved_by_other_wakes() -> None:
+    passes = Scripted()
+    with running(passes, resync=0.2) as loop:
+        deadline = time.monotonic() + 10
+        while not any(wake.housekeeping for wake in passes.wakes) and time.monotonic() < deadline:
+            loop.wake(Wake("lease"))
+            report_of(loop, None, Wake("lease"))
+        assert any(wake.housekeeping and wake.thorough for wake in passes.wakes)
+
+
+def test_what_was_told_to_be_too_late_is_not_done() -> None:
+    passes = Scripted()
+    passes.gate.clear()
+    with running(passes) as loop:
+        assert passes.begun.wait(10)
+        done: list[int] = []
+        assert loop.submit(lambda: done.append(1)).cancel()
+        passes.gate.set()
+        report_of(loop, None, Wake("operator"))
+        assert not done
 
 
 def test_a_listener_for_the_next_pass_does_not_hear_of_one_that_had_begun() -> None:

@@ -1,6 +1,6 @@
 """Which zones a change touches, and what each of them was before. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.deployed import Deployed, DeployedZone
@@ -16,8 +16,8 @@ RRsets = Mapping[Key, RRset]
 class ZoneChange:
     """A zone that is to be served anew, with a serial chosen for it.
 
-    was: what we may have deployed last: of an apply that was cut off, then of the last one that ended. Empty
-    for a zone that is new to us. serving: named serves it or tries to, so it stands in the configuration already.
+    was: what we may have deployed last: of applies that were cut off, the latest first, then of the last one that ended.
+    Empty for a zone that is new to us. serving: named serves it or tries to, so it stands in the configuration already.
     broken: named tries and cannot (SERVFAIL).
     """
 
@@ -39,8 +39,8 @@ class ZoneChange:
 
     def base(self, theirs: RRsets | None = None, serial: int = 0) -> DeployedZone | None:
         """What we deployed last, as told by what the server has; see `landed`."""
-        if len(self.was) == 2 and theirs is not None:
-            return landed(self.was[0], self.was[1], theirs, serial)
+        if self.was and theirs is not None:
+            return landed(self.was, theirs, serial)
         return self.was[-1] if self.was else None
 
 
@@ -52,6 +52,12 @@ def served(site: Site) -> Mapping[str, SiteZone]:
 def ours(zones: Mapping[str, DeployedZone]) -> dict[str, DeployedZone]:
     """Of what is deployed, the zones that BIND serves: they have a serial."""
     return {name: zone for name, zone in zones.items() if zone.serial}
+
+
+def maybe_ours(deployed: Deployed) -> dict[str, tuple[DeployedZone, ...]]:
+    """All zones that BIND may serve, each with what may be deployed of it; see ZoneChange."""
+    found = {name: was(name, deployed) for name in {*deployed.zones, *deployed.pending}}
+    return {name: zones for name, zones in found.items() if zones}
 
 
 def differing(want: Mapping[str, SiteZone], deployed: Deployed, again: Collection[str]) -> Iterator[str]:
@@ -76,37 +82,40 @@ def same(one: Zone, other: Zone) -> bool:
 
 def gone(want: Mapping[str, SiteZone], deployed: Deployed) -> list[str]:
     """Names of zones that BIND is to serve no more."""
-    return sorted({*ours(deployed.zones), *ours(deployed.pending)} - want.keys())
+    return sorted(maybe_ours(deployed).keys() - want.keys())
 
 
 def was(name: str, deployed: Deployed) -> tuple[DeployedZone, ...]:
     """What we may have deployed last of a zone; see ZoneChange."""
-    candidates = (deployed.pending.get(name), deployed.zones.get(name))
+    candidates = (*deployed.pending.get(name, ()), deployed.zones.get(name))
     return tuple(zone for zone in candidates if zone is not None and zone.serial)
 
 
-def landed(pending: DeployedZone, before: DeployedZone, theirs: RRsets, serial: int) -> DeployedZone:
-    """What is ours on the server after a change that was cut off: all of it, nothing or a part may have reached it.
+def landed(was: Sequence[DeployedZone], theirs: RRsets, serial: int) -> DeployedZone:
+    """What is ours on the server after changes that were cut off: all, nothing or a part of each may have reached it.
 
-    The serial tells only that nothing did: updates by others, and putting back what was there before, raise it as
-    well. So each record that the change adds or takes is looked for.
+    was: see ZoneChange. The serial tells only what did not: updates by others, and putting back what was there before,
+    raise it as well. So each record that differs is looked for.
     """
-    if serials.newer(pending.serial, serial):
-        return before
+    maybe = [*(zone for zone in was[:-1] if not serials.newer(zone.serial, serial)), was[-1]]
+    first, *others = (zone.zone.rrsets for zone in maybe)
+    if not others:
+        return maybe[0]
     rrsets: dict[Key, RRset] = {}
-    old, new = before.zone.rrsets, pending.zone.rrsets
-    for key in dict.fromkeys((*new, *old)):
-        if old.get(key) == new.get(key):
-            rrsets[key] = new[key]
-        elif (rrset := _landed(old.get(key), new.get(key), theirs.get(key))) is not None:
+    for key in dict.fromkeys(key for zone in maybe for key in zone.zone.rrsets):
+        if all(other.get(key) == first.get(key) for other in others):
+            rrsets[key] = first[key]
+        elif (rrset := _landed([zone.zone.rrsets.get(key) for zone in maybe], theirs.get(key))) is not None:
             rrsets[key] = rrset
-    return replace(pending, zone=Zone(pending.zone.name, pending.zone.soa, rrsets))
+    return replace(maybe[0], zone=Zone(maybe[0].zone.name, maybe[0].zone.soa, rrsets))
 
 
-def _landed(old: RRset | None, new: RRset | None, theirs: RRset | None) -> RRset | None:
-    before, after, there = (frozenset(rrset.rdatas) if rrset else frozenset[str]() for rrset in (old, new, theirs))
-    rdatas = (before & after) | ((before | after) & there)
-    source = old if old and (new is None or (theirs and theirs.ttl == old.ttl)) else new
-    if not rdatas or source is None:
+def _landed(maybe: Sequence[RRset | None], theirs: RRset | None) -> RRset | None:
+    each = [frozenset(rrset.rdatas) if rrset else frozenset[str]() for rrset in maybe]
+    there = frozenset(theirs.rdatas) if theirs else frozenset[str]()
+    rdatas = each[0].intersection(*each) | (each[0].union(*each) & there)
+    known = [rrset for rrset in maybe if rrset]
+    if not rdatas or not known:
         return None
+    source = next((rrset for rrset in known if theirs and rrset.ttl == theirs.ttl), known[0])
     return source._replace(rdatas=tuple(sorted(rdatas)))

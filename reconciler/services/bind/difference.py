@@ -1,10 +1,9 @@
 """What a dynamic zone's own records have to change by, RRset by RRset. Pure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import compress
-from operator import is_not
 from typing import NamedTuple
 
+from reconciler.dns.diff import differing
 from reconciler.dns.records import Key, RRset
 from reconciler.services.bind.changes import RRsets
 
@@ -31,19 +30,9 @@ def difference(was: Sequence[RRsets], want: RRsets) -> tuple[RRsetChange, ...]:
     After a cut it is not known how much of a change was taken: then both versions are given, and what stands in either
     and is not wanted goes, what is not in both and is wanted comes. Saying so again does no harm (RFC 2136 3.4.2).
     """
-    keys = dict.fromkeys(key for old in was for key in _differing(old, want))
+    keys = dict.fromkeys(key for old in was for key in differing(old, want))
     changes = (_change(key, [old.get(key) for old in was], want.get(key)) for key in keys)
     return tuple(change for change in changes if change.gone or change.new)
-
-
-def _differing(old: RRsets, want: RRsets) -> list[Key]:
-    # Most RRsets are the same object in both, which is told quicker than that they are equal.
-    others = compress(want, map(is_not, want.values(), map(old.get, want)))
-    keys = [key for key in others if old.get(key) != want[key]]
-    added = sum(key not in old for key in keys)
-    # The number of common keys tells whether any can be missing, without looking for them.
-    gone = len(old) + added > len(want)
-    return [*keys, *(key for key in old if key not in want)] if gone else keys
 
 
 def _change(key: Key, was: Sequence[RRset | None], want: RRset | None) -> RRsetChange:
@@ -64,8 +53,10 @@ def only_leases(changes: Iterable[RRsetChange], leases: Iterable[frozenset[Key]]
 
     leases: keys of RRsets that come from leases, before and after.
     """
-    known = frozenset[Key]().union(*leases)
+    known = [keys for keys in leases if keys]
     return bool(known) and all(
-        change.key in known and change.key[1] in _LEASE_TYPES and not (change.new and (change.key[0], "CNAME") in want)
+        any(change.key in keys for keys in known)
+        and change.key[1] in _LEASE_TYPES
+        and not (change.new and (change.key[0], "CNAME") in want)
         for change in changes
     )

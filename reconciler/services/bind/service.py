@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler.config import BindSettings
 from reconciler.deployed import Deployed
 from reconciler.effects import Effects
-from reconciler.errors import BadName, Refused
+from reconciler.errors import BadName, Refused, Temporary
 from reconciler.services.base import Drift, File, Say
 from reconciler.services.bind import changes, update, zonefile
 from reconciler.services.bind.changes import ZoneChange
@@ -18,7 +18,7 @@ from reconciler.services.bind.difference import RRsetChange, difference
 from reconciler.services.bind.drift import Watch
 from reconciler.services.bind.dynamic import keep_of
 from reconciler.services.bind.keys import read_key_file, site_keys
-from reconciler.services.bind.query import Live, Presence, Server
+from reconciler.services.bind.query import Presence, Server
 from reconciler.services.bind.recover import recover
 from reconciler.services.bind.render import FRAGMENT, KEYS, TsigKey, fragment, keys_file
 from reconciler.services.bind.rndc import Rndc
@@ -77,7 +77,7 @@ class Bind:
         return complaints + self._checker.conf({name: file.content.decode() for name, file in files.items()})
 
     def stage(self, site: Site, deployed: Deployed, effects: Effects) -> BindStaged | None:
-        """Lay ready what differs; see services.base.Service."""
+        """Lay ready what differs; see services.base.Service. Raises Temporary when named does not answer."""
         zones = changes.served(site)
         names = _differences(zones, deployed, self._watch.again)
         if complaints := self._complaints(site, deployed, names):
@@ -91,9 +91,8 @@ class Bind:
         ctx = self._context(effects, zones)
         effects.make_folder(self._settings.directory / "zones")
         found = [self._change(ctx, zones[name], deployed) for name in names]
-        down = next((live.words for _, live in found if live.presence is Presence.DOWN), "")
-        served = {change.name: change for change, _ in found if change.serving}
-        new = tuple(change for change, _ in found if not change.serving)
+        served = {change.name: change for change in found if change.serving}
+        new = tuple(change for change in found if not change.serving)
         becoming = {name: change.want.dynamic for name, change in served.items() if len(change.kinds) > 1}
         configuration = None
         if conf_differs or new or gone or becoming:
@@ -103,7 +102,7 @@ class Bind:
             ctx=ctx,
             key=self._own_key(),
             served=served,
-            files={} if down else self._stage_files(ctx, served),
+            files=self._stage_files(ctx, served),
             # Before our key is in named's configuration it takes none.
             updates=self._updates(served, names) if self._on_disk(KEYS) == files[KEYS].content else {},
             configuration=configuration,
@@ -111,14 +110,13 @@ class Bind:
                 name: replace(deployed.zones[name], leases=zones[name].leases) for name in zones.keys() - names.keys()
             },
             digests=digests,
-            down=down,
             watch=self._watch,
         )
 
     def recover(self, deployed: Deployed, effects: Effects, say: Say) -> None:
         """Leave no zone frozen and no staged file lying about."""
-        names = {**changes.ours(deployed.zones), **changes.ours(deployed.pending)}
-        dynamic = sorted(name for name, zone in names.items() if zone.dynamic)
+        known = changes.maybe_ours(deployed)
+        dynamic = sorted(name for name, zones in known.items() if any(zone.dynamic for zone in zones))
         recover(self._context(effects, {}), dynamic, self._own_key, say)
 
     def drift(self, site: Site, deployed: Deployed, effects: Effects) -> tuple[Drift, ...]:
@@ -159,19 +157,21 @@ class Bind:
         except OSError:
             return None
 
-    def _change(self, ctx: Context, want: SiteZone, deployed: Deployed) -> tuple[ZoneChange, Live]:
+    def _change(self, ctx: Context, want: SiteZone, deployed: Deployed) -> ZoneChange:
         name = want.zone.name
         live = ctx.server.live(name)
+        if live.presence is Presence.DOWN:
+            raise Temporary(f"named does not answer: {live.words}")
         was = changes.was(name, deployed)
         known = [live.serial, zonefile.serial_in(ctx.path(name)) or 0, *(zone.serial for zone in was)]
-        change = ZoneChange(
+        known.append(deployed.retired.get(name, 0))
+        return ZoneChange(
             want=want,
             was=was,
             serial=ctx.next_serial(want.serial, *known),
             serving=live.presence in (Presence.SERVED, Presence.BROKEN),
             broken=live.presence is Presence.BROKEN,
         )
-        return change, live
 
     def _updates(self, served: Mapping[str, ZoneChange], differences: Mapping[str, RRsetChanges]) -> dict[str, Update]:
         """The changes that named can take as updates. What is broken or to be healed needs a new file."""

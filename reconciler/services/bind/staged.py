@@ -23,8 +23,7 @@ class BindStaged:
     """Fulfils services.base.Staged.
 
     served: zones that named has. files: staged ones of static zones. updates: of dynamic zones that take the change
-    that way. configuration: None where it stays. unchanged: what the manifest says of all others. down: why nothing
-    can be done now, or "".
+    that way. configuration: None where it stays. unchanged: what the manifest says of all others.
     """
 
     ctx: Context
@@ -35,7 +34,6 @@ class BindStaged:
     configuration: Configuration | None
     unchanged: Mapping[str, DeployedZone]
     digests: Mapping[str, str]
-    down: str
     watch: Watch
     _done: dict[str, Done] = field(default_factory=dict)
 
@@ -50,8 +48,6 @@ class BindStaged:
 
     def commit(self, say: Say) -> Outcome:
         """Serve the zones one by one, then take over the configuration."""
-        if self.down:
-            raise Temporary(f"named does not answer: {self.down}")
         try:
             self._commit(say)
         except NotPrimary:

@@ -16,7 +16,7 @@ MODE = 0o640
 """Mode of zone files; named reads them through the group of their folder (setgid)."""
 
 _HEAD = 16384
-_SERIAL = re.compile(rb"\sSOA\s+\S+\s+\S+\s+\(?\s*([0-9]{1,10})(?=\s)", re.IGNORECASE)
+_SERIAL = re.compile(rb"\sSOA\s+\S+\s+\S+\s+(?:\(\s*)?([0-9]{1,10})(?=\s)", re.IGNORECASE)
 _COMPILE = ("named-compilezone", "-q", "-i", "none", "-k", "ignore", "-n", "ignore", "-s", "full")
 _TIMEOUT = 300.0
 
