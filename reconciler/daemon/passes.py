@@ -224,7 +224,7 @@ class Passes:
             if found and found != self._drift:
                 self.recorder.drift(wake.trigger, commit, found)
             self._drift = found
-        return self._end(Result.UNCHANGED, commit, lines, found, warnings=_warnings(evaluation))
+        return self._end(Result.UNCHANGED, commit, lines, found, warnings=self._warnings(evaluation))
 
     def _apply(
         self,
@@ -267,7 +267,7 @@ class Passes:
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
         lines.append(report.line("audit", f"{audit[:9]} (git log origin/audit)" if audit else self.recorder.trouble))
         drift = self._drift = _standing(self._drift if found is None else found, applied)
-        warnings = _warnings(evaluation)
+        warnings = self._warnings(evaluation)
         return self._end(Result.APPLIED, commit, lines, drift, superseded, warnings)
 
     def _lease_pass(self, evaluation: Evaluation, found: tuple[Drift, ...] | None, say: Say) -> PassReport:
@@ -281,7 +281,7 @@ class Passes:
         self._settle_leases()
         lines = record.lease_lines(evaluation.plan, applied, time.monotonic() - started)
         self._drift = found if found is not None else self._drift
-        return self._end(Result.APPLIED, evaluation.commit, lines, self._drift, warnings=_warnings(evaluation))
+        return self._end(Result.APPLIED, evaluation.commit, lines, self._drift, warnings=self._warnings(evaluation))
 
     def _apply_leases(self, deployed: Deployed, say: Say) -> None:
         """While the head cannot be applied, leases go on in the state that is served."""
@@ -345,6 +345,13 @@ class Passes:
         warnings: tuple[str, ...] = (),
     ) -> PassReport:
         return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings, self._next_end())
+
+    def _warnings(self, evaluation: Evaluation) -> tuple[str, ...]:
+        found = [str(problem) for problem in evaluation.problems]
+        own, nodes = self.node.config.node, evaluation.site.nodes if evaluation.site else ()
+        if nodes and own not in nodes:
+            found.append(f"node.yaml says that this node is {own}, which is none of site.yaml's nodes ({', '.join(nodes)})")
+        return tuple(found)
 
     def _next_end(self) -> float | None:
         return self.node.leases.ends if self.node.leases else None

@@ -19,7 +19,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
         "version": __version__,
         "node": node.config.node,
         "role": node.role.read().role.value,
-        "healthy": bool(last and last.result.good and not drift and not loop.passes.recorder.trouble),
+        "healthy": bool(last and last.result.good) and not (drift or loop.passes.paused or loop.passes.recorder.trouble),
         "busy_since": _time(loop.busy_since),
         "paused": loop.passes.paused,
         "branch": node.config.branch,

@@ -160,7 +160,7 @@ class _Tour:
         self.dig(self.named, "printer.internal.example.net.", "A", expect="192.168.10.40")
         self.git("push", "-o", "allow-mass-change", expect="applied")
         self.dig(self.named, "printer.internal.example.net.", "A", without="192.168.10.40")
-        self.git("revert", "--no-edit", "HEAD", quiet=True)
+        self.git("revert", "--no-edit", "HEAD")
         self.git("push", expect="applied")
         self.dig(self.named, "printer.internal.example.net.", "A", expect="192.168.10.40")
 
@@ -225,8 +225,8 @@ class _Tour:
         self.git("log", "-1", "--stat", "origin/audit~1", expect="Pushed-by")
         self.git("log", "--oneline", "--notes=reconciler", "-4", expect="applied on")
 
-    def git(self, *arguments: str, code: int = 0, expect: str | tuple[str, ...] = (), quiet: bool = False) -> str:
-        return self.stage.run("git", *arguments, cwd=self.clone, code=code, expect=expect, quiet=quiet)
+    def git(self, *arguments: str, code: int = 0, expect: str | tuple[str, ...] = ()) -> str:
+        return self.stage.run("git", *arguments, cwd=self.clone, code=code, expect=expect)
 
     def dig(self, port: int, *question: str, expect: str = "", without: str = "", within: float = 0.0) -> str:
         options = ("+short", "+norecurse") if port == self.named else ("+short",)

@@ -176,6 +176,7 @@ def test_drift_of_one_zone_stands_while_another_is_changed(node: PocketSite, clo
 
 def test_pause_stores_and_resume_applies(node: PocketSite, clone: Clone) -> None:
     assert reconciler(node, "pause", "--reason", "moving the rack").returncode == 0
+    assert not status(node)["healthy"]
     node.stop_daemon()
     node.start_daemon()
     said = clone.change({"hosts.yaml": HOSTS + "later: {ipv4: 192.168.10.92}\n"})
