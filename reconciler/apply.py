@@ -4,12 +4,14 @@ When one server does not come to serve what it was given, it puts its own last g
 had already taken is then put back too, so that what is served is always the state of one commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns import serials
 from reconciler.effects import Effects
-from reconciler.errors import NotPrimary, ReconcilerError, Temporary, words
+from reconciler.errors import NotPrimary, NotPutBack, ReconcilerError, Temporary, words
 from reconciler.manifest import ManifestStore
 from reconciler.services.base import Drift, Outcome, Say, Service, Staged
 from reconciler.site import Site
@@ -84,17 +86,48 @@ class Applier:
             # Nothing further may be touched. The pending zones are on disk: whoever is primary next finishes.
             raise
         except (ReconcilerError, OSError) as error:
-            for _, stage in staged[len(done) :]:
-                stage.discard()
-            # A server that went away may have taken more than it could tell.
-            self._undo(done, before, say, certain=not isinstance(error, Temporary | OSError))
-            raise
+            troubles = self._undo([stage for _, stage in staged], len(done), before, say, error)
+            if not troubles:
+                raise
+            text = "; ".join([words(error), *(f"putting back did not go well: {words(other)}" for other in troubles)])
+            raise (Temporary if _may_pass(error, *troubles) else NotPutBack)(text) from error
         return outcomes
 
-    def _undo(self, done: Sequence[Staged], before: Deployed, say: Say, *, certain: bool) -> None:
-        restored = _merge(stage.undo(say).zones for stage in reversed(done))
-        after = Deployed(before.commit, {**before.zones, **restored}, before.files)
-        self._store.save(after, self._effects, recorded=not before.unrecorded, ended=certain)
+    def _undo(
+        self, staged: Sequence[Staged], done: int, before: Deployed, say: Say, cause: Exception
+    ) -> list[Exception]:
+        """Put back what the first `done` of `staged` did; all that goes wrong with it."""
+        troubles: list[Exception] = []
+        restored: dict[str, DeployedZone] = {}
+        for stage in staged[done:]:
+            with _noted(troubles):
+                stage.discard()
+        for stage in reversed(staged[:done]):
+            with _noted(troubles):
+                restored.update(stage.undo(say).zones)
+        zones = {**before.zones, **restored}
+        retired = _retired(before, zones, _merge(stage.pending for stage in staged))
+        after = Deployed(before.commit, zones, before.files, retired=retired)
+        # A server that went away may have taken more than it could tell.
+        certain = not (troubles or _may_pass(cause) or isinstance(cause, NotPutBack))
+        certain = certain and restored.keys() >= before.pending.keys()
+        with _noted(troubles):
+            self._store.save(after, self._effects, recorded=not before.unrecorded, ended=certain)
+        return troubles
+
+
+@contextmanager
+def _noted(troubles: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except NotPrimary:
+        raise
+    except (ReconcilerError, OSError) as error:
+        troubles.append(error)
+
+
+def _may_pass(*errors: Exception) -> bool:
+    return any(isinstance(error, Temporary | OSError) for error in errors)
 
 
 def _merge(parts: Iterable[Mapping[str, DeployedZone]]) -> dict[str, DeployedZone]:
@@ -118,7 +151,21 @@ def _after(
     }
     for outcome in outcomes.values():
         files.update(outcome.files)
-    return Deployed(commit, zones, files)
+    return Deployed(commit, zones, files, retired=_retired(before, zones, {}))
+
+
+def _retired(before: Deployed, zones: Mapping[str, DeployedZone], tried: Mapping[str, DeployedZone]) -> dict[str, int]:
+    """The last serials of zones that are not served; of one that came back until it has a newer one.
+
+    tried: zones that may have been served for a moment.
+    """
+    known = dict(before.retired)
+    pending = ((name, zone) for name, items in before.pending.items() for zone in items)
+    for name, zone in (*before.zones.items(), *pending, *tried.items()):
+        if name not in zones and zone.serial and (name not in known or serials.newer(zone.serial, known[name])):
+            known[name] = zone.serial
+    back = {name: zone.serial for name, zone in zones.items() if zone.serial}
+    return {name: last for name, last in known.items() if name not in back or not serials.newer(back[name], last)}
 
 
 def _raised(before: Deployed, after: Deployed) -> dict[str, tuple[int, int]]:

@@ -34,6 +34,10 @@ class ApplyFailed(ReconcilerError):
     """
 
 
+class NotPutBack(ApplyFailed):
+    """As ApplyFailed, but what was there before could not be put back everywhere: a part of the change is served."""
+
+
 class Temporary(ReconcilerError):
     """Something that may pass by itself (a server is down, a query timed out): worth another try."""
 

@@ -147,9 +147,7 @@ class Evaluator:
 
     def _files(self, site: Site) -> dict[str, File]:
         return {
-            f"{service.name}/{path}": file
-            for service in self._services
-            for path, file in service.files(site).items()
+            f"{service.name}/{path}": file for service in self._services for path, file in service.files(site).items()
         }
 
     def _complaints(self, site: Site, deployed: Deployed) -> tuple[str, ...]:

@@ -43,9 +43,7 @@ def run(
     Raises Temporary when it is missing, ends by a signal, or does not end within `timeout` seconds (it is killed then).
     """
     try:
-        done = subprocess.run(
-            argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd, env=env, check=False
-        )
+        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd, env=env, check=False)
     except FileNotFoundError:
         raise missing(argv[0]) from None
     except subprocess.TimeoutExpired:

@@ -67,12 +67,15 @@ class LeaseHistory:
     def prune(self, keep_months: int, now: int) -> tuple[str, ...]:
         """Delete the branches of months before the `keep_months` that come before this one; return which.
 
-        git forgets their content two weeks later, when it collects garbage.
+        The newest `keep_months` branches stay whatever `now` is: a clock that has jumped ahead must not make all of
+        the history look old. git forgets the content of the others two weeks later, when it collects garbage.
         """
         year, month = map(int, lease_branches.month_of(now).split("-"))
         oldest = year * 12 + month - 1 - keep_months
         limit = f"{oldest // 12:04d}-{oldest % 12 + 1:02d}"
-        old = {name: tip for name, tip in lease_branches.months(self._repo).items() if name < limit}
+        known = lease_branches.months(self._repo)
+        newest = set(list(known)[-keep_months:]) if keep_months else set()
+        old = {name: tip for name, tip in known.items() if name < limit and name not in newest}
         if old:
             lines = "".join(f"delete {lease_branches.PREFIX}{name} {tip}\n" for name, tip in old.items())
             command = git(self._repo, "-c", "core.hooksPath=/dev/null", "update-ref", "--stdin")

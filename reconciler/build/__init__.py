@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from reconciler.build import leased, naming, networks, placing, reverse, zones
 from reconciler.build.naming import Scope
-from reconciler.checks import addresses, policies, records
+from reconciler.checks import addresses, policies, records, sizes
 from reconciler.checks import names as name_checks
 from reconciler.checks import networks as network_checks
 from reconciler.checks import reverse as reverse_checks
@@ -32,6 +32,8 @@ def build(state: State) -> Built:
     reverse_zones = reverse.reverse_zones(state, tuple(nets.by_name.values()), report)
     reverse_checks.check(state, reverse_zones, report)
     zone_names = _zone_names(state, nets, residents, reverse_zones)
+    if not sizes.check(state, zone_names, report):
+        return Built(None, report.sorted())
     policies.check(state, zone_names, report)
     scope = Scope(state, nets, zone_names, state.site.zones)
     hosts = naming.named(residents, scope, report)

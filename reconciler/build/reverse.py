@@ -8,6 +8,7 @@ from reconciler.checks.report import Origin, Report, Source
 from reconciler.dns import reverse
 from reconciler.dns.reverse import ReverseZone
 from reconciler.site import SiteNetwork
+from reconciler.state.bounds import MAX_ZONES
 from reconciler.state.model import State
 from reconciler.state.problem import Position
 
@@ -28,7 +29,7 @@ def reverse_zones(state: State, networks: Sequence[SiteNetwork], report: Report)
             zones[file.zone], asked[file.zone] = zone, Position(file.path)
     from_files = tuple(zones.values())
     for network in networks:
-        if network.settings.reverse == "no":
+        if network.settings.reverse == "no" or len(zones) > MAX_ZONES:
             continue
         explicit = list(_explicit(state, network, report))
         for zone, place in explicit:

@@ -8,7 +8,8 @@ from reconciler.cli.common import as_owner, ask_daemon, config_option, settings_
 from reconciler.config import NodeConfig
 from reconciler.daemon.lock import exclusive
 from reconciler.daemon.node import assemble
-from reconciler.daemon.passes import Passes, Wake
+from reconciler.daemon.outcome import Wake
+from reconciler.daemon.passes import Passes
 from reconciler.errors import Temporary
 
 
@@ -36,7 +37,7 @@ def _alone(settings: NodeConfig, allow: bool) -> int:
     as_owner(settings)
     with exclusive(settings.control):
         passes = Passes(assemble(settings))
-        passes.read_pause()
+        passes.pause.recall()
         report = passes.make(Wake("operator", thorough=True, allow=allow), show)
     for text in report.lines:
         show(text)

@@ -7,7 +7,7 @@ until its own time is over.
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
@@ -21,9 +21,10 @@ from reconciler.dns.reverse import Address, Network
 from reconciler.effects import Effects
 from reconciler.errors import NotPrimary, ReconcilerError, words
 from reconciler.join import LeaseRecords
-from reconciler.leases import changes, dnsmasq, isc, kea, naming, notes, policy, render
+from reconciler.leases import changes, dnsmasq, isc, kea, notes, policy
 from reconciler.leases.contest import Holders
 from reconciler.leases.lease import Lease, Parsed
+from reconciler.leases.namer import Namer
 from reconciler.leases.records import LeaseRecord
 from reconciler.plan import Plan
 from reconciler.services.dnsmasq.render import RESERVATIONS
@@ -88,10 +89,7 @@ class Leases:
         self._holders: Holders | None = None
         self._candidates: Holders = {}
         """Who holds names for the site that was looked at last; they are the holders once it is served."""
-        self._named: tuple[object, ...] = ()
-        self._named_records: LeaseRecords = {}
-        self._published: Mapping[Address, str] = {}
-        self._reports: tuple[str, ...] = ()
+        self._naming: tuple[Site, Namer] | None = None
         self._statics: tuple[Site, policy.Statics, tuple[policy.LeaseNetwork, ...]] | None = None
 
     def look(self, site: Site) -> Observed:
@@ -99,20 +97,15 @@ class Leases:
         now = time.time()
         self._recall()
         self._read()
-        current = changes.by_address(changes.current(self._known.values(), now))
+        current = changes.current(self._known, now)
         statics, networks = self._policy(site)
-        current |= changes.by_address(self.own.look(networks, statics, current, now))
-        basis = (id(site), tuple(map(id, current.values())))
-        if basis != self._named:
-            names = naming.assign(current.values(), networks, statics, told=self._told(), previous=self._holders)
-            self._candidates = names.holders
-            records = [record for record in names.records if _served(record, site)]
-            self._named_records = render.by_zone(records)
-            self._published = _by_address(records)
-            self._reports = names.reports
-            self._named = basis
+        if own := changes.by_address(self.own.look(networks, statics, current, now)):
+            current = {**current, **own}
+        assert self._holders is not None
+        named = self._namer(site).name(current, self._told(), self._holders)
+        self._candidates = named.holders
         ends = changes.next_expiry(current.values(), now)
-        self._looked = Observed(current, self._named_records, self._published, self._reports, ends)
+        self._looked = Observed(current, named.records, named.published, named.reports, ends)
         return self._looked
 
     def records(self, site: Site) -> LeaseRecords:
@@ -148,7 +141,7 @@ class Leases:
 
     def release(self, address: Address) -> None:
         """The DHCP server says that this lease was given back. One that the file still shows is taken up again."""
-        self._known.pop(address, None)
+        self._known = {known: lease for known, lease in self._known.items() if known != address}
         self._stamps.clear()
 
     def settle(self, effects: Effects) -> None:
@@ -163,8 +156,9 @@ class Leases:
         if self._statics is not None:
             self._networks = self._statics[2]
             self.own.settle(self._networks)
-        self.since = {address: self.since.get(address, int(time.time())) for address in after.leases}
-        if changes.diff(before.leases, after.leases) or before.names != after.names:
+        changed = changes.diff(before.leases, after.leases)
+        if changed or before.names != after.names:
+            self._note_since(changed)
             try:
                 self._history.record(before.leases, after.leases, names=after.names, when=int(time.time()))
                 self._remember(effects)
@@ -177,6 +171,14 @@ class Leases:
             self._pruned_at = time.time()
             for month in self._history.prune(KEEP_MONTHS, int(self._pruned_at)):
                 log.info("history of leases of %s deleted after %d months", month, KEEP_MONTHS)
+
+    def _note_since(self, changed: changes.LeaseChanges) -> None:
+        since = dict(self.since)
+        for lease in changed.removed:
+            since.pop(lease.address, None)
+        for lease in changed.added:
+            since.setdefault(lease.address, int(time.time()))
+        self.since = since
 
     def _remember(self, effects: Effects) -> None:
         """Keep leases and holders of names on the disk that all nodes share."""
@@ -193,6 +195,12 @@ class Leases:
         if self._statics is None or self._statics[0] is not site:
             self._statics = (site, policy.statics(site, site.nodes), policy.lease_networks(site))
         return self._statics[1:]
+
+    def _namer(self, site: Site) -> Namer:
+        if self._naming is None or self._naming[0] is not site:
+            statics, networks = self._policy(site)
+            self._naming = (site, Namer(networks, statics, partial(_served, site)))
+        return self._naming[1]
 
     def _told(self) -> dict[str, str]:
         """MAC address by DUID, as the dhcp-script keeps them beside the lease file."""
@@ -266,15 +274,11 @@ class Leases:
         )
 
 
-def _served(record: LeaseRecord, site: Site) -> bool:
+def _served(site: Site, record: LeaseRecord) -> bool:
     """Whether it is for us to publish: BIND takes it where the zone is dynamic; dnsmasq alone lacks IPv6 only."""
     if site.dns.authoritative == "bind":
         return site.zones[record.zone].dynamic
     return record.rtype == "AAAA" or record.owner.endswith(".ip6.arpa.")
-
-
-def _by_address(records: Iterable[LeaseRecord]) -> dict[Address, str]:
-    return {ip_address(record.rdata): record.owner for record in records if record.rtype in ("A", "AAAA")}
 
 
 def _clock(now: float, moment: int) -> str:

@@ -21,7 +21,7 @@ class _Json(logging.Formatter):
 
 
 def set_up(form: Literal["plain", "json"]) -> None:
-    """Send this program's log to standard error. Under systemd's journal plain lines carry no time of their own."""
+    """Send this program's log to standard error. Plain lines begin with the local time of day, JSON has UTC."""
     handler = logging.StreamHandler(sys.stderr)
     if form == "json":
         handler.setFormatter(_Json())

@@ -14,7 +14,8 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from reconciler.daemon import notify
-from reconciler.daemon.passes import Passes, PassReport, Result, Wake
+from reconciler.daemon.outcome import PassReport, Result, Wake
+from reconciler.daemon.passes import Passes
 from reconciler.errors import Temporary
 
 T = TypeVar("T")
@@ -169,6 +170,7 @@ class Loop:
     def _pass(self, wake: Wake) -> None:
         with self._condition:
             self._begun += 1
+        notify.notify("WATCHDOG=1")
         begun = time.time()
         self.busy_since, self.retry_at = begun, None
         report = self._make(wake)

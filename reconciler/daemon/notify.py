@@ -1,4 +1,4 @@
-"""Telling systemd how the service is (sd_notify(3)): readiness, status text, watchdog."""
+"""Telling systemd how the service is (sd_notify(3)): readiness, status text, signs of life."""
 
 import os
 import socket
@@ -17,10 +17,3 @@ def notify(*fields: str) -> None:
         except OSError:
             # The service must not fail because systemd's socket did.
             return
-
-
-def watchdog_seconds() -> float | None:
-    """How often systemd wants a sign of life at the least, or None."""
-    raw = os.environ.get("WATCHDOG_USEC", "")
-    mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(raw) / 1e6 if raw.isdigit() and mine else None

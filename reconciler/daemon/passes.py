@@ -4,17 +4,16 @@ A pass reads everything anew; what woke it matters only for the record. It never
 the way: the report says how it ended and whether another try makes sense.
 """
 
-import contextlib
 import logging
 import time
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import replace
 
 from reconciler import report
 from reconciler.apply import Applied
 from reconciler.daemon import record
 from reconciler.daemon.node import Node
+from reconciler.daemon.outcome import PassReport, Result, Wake
+from reconciler.daemon.pause import Pause
 from reconciler.daemon.pushes import Push
 from reconciler.daemon.recorder import Recorder
 from reconciler.deployed import Deployed
@@ -27,63 +26,13 @@ from reconciler.services.base import Drift, Say
 log = logging.getLogger(__name__)
 
 
-class Result(StrEnum):
-    """How a pass ended."""
-
-    APPLIED = "applied"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-    HELD = "held"
-    FAILED = "failed"
-    WAITING = "waiting"
-    PAUSED = "paused"
-    STANDBY = "standby"
-    EMPTY = "empty"
-
-    @property
-    def good(self) -> bool:
-        """The servers serve the head of the branch."""
-        return self in (Result.APPLIED, Result.UNCHANGED)
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """Why a pass is made.
-
-    thorough: look for drift too. allow: the operator lets guarded changes through. again: try anew what has failed.
-    housekeeping: collect garbage afterwards, if it is due.
-    """
-
-    trigger: str
-    thorough: bool = False
-    allow: bool = False
-    again: bool = False
-    housekeeping: bool = False
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PassReport:
-    """How a pass ended; `lines` are for a person. superseded: commits that this one made obsolete."""
-
-    result: Result
-    commit: str | None
-    lines: tuple[str, ...]
-    finished: float
-    drift: tuple[Drift, ...] | None = None
-    superseded: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    again_at: float | None = None
-    """Unix time when something ends by itself (a lease) and a pass is due."""
-
-
 class Passes:
     """Makes passes over one node. Not for use by two threads at once."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.recorder = Recorder(node)
-        self.paused = ""
+        self.pause = Pause(node.config.state, node.effects)
         self._recovered = False
         self._drift: tuple[Drift, ...] = ()
         self._given_up: dict[str, PassReport] = {}
@@ -127,8 +76,8 @@ class Passes:
             log.error("%s", words(error))
 
     def _towards(self, commit: str, wake: Wake, say: Say) -> PassReport:
-        if self.paused:
-            text = f"{self.paused}: nothing is applied until `reconciler resume`"
+        if self.pause.text:
+            text = f"{self.pause.text}: nothing is applied until `reconciler resume`"
             return self._end(Result.PAUSED, commit, [report.line("paused", text)])
         self._recover(say)
         deployed = self.node.store.load()
@@ -165,6 +114,7 @@ class Passes:
         deployed = self.node.store.load()
         if not self._recovered:
             self.node.store.recover(self.node.effects)
+            self.node.pushes.recover(self.node.effects)
             for service in self.node.services:
                 service.recover(deployed, self.node.effects, say)
             self._recovered = True
@@ -318,23 +268,6 @@ class Passes:
         """Drift that stands, as last found."""
         return self._drift
 
-    def pause(self, text: str) -> None:
-        """Pause with `text` (by whom, since when, why), or end the pause with "". A restart keeps it."""
-        self.paused = text
-        if text:
-            self.node.effects.replace(self._pause_note, text.encode() + b"\n")
-        else:
-            self.node.effects.unlink(self._pause_note)
-
-    @property
-    def _pause_note(self) -> Path:
-        return self.node.config.state / "paused"
-
-    def read_pause(self) -> None:
-        """Take over a pause from before a restart."""
-        with contextlib.suppress(FileNotFoundError):
-            self.paused = self._pause_note.read_text(encoding="utf-8", errors="replace").strip()
-
     def _end(
         self,
         result: Result,
@@ -350,7 +283,7 @@ class Passes:
         found = [str(problem) for problem in evaluation.problems]
         own, nodes = self.node.config.node, evaluation.site.nodes if evaluation.site else ()
         if nodes and own not in nodes:
-            found.append(f"node.yaml says that this node is {own}, which is none of site.yaml's nodes ({', '.join(nodes)})")
+            found.append(f"this node is {own} by its node.yaml, which is none of site.yaml's nodes: {', '.join(nodes)}")
         return tuple(found)
 
     def _next_end(self) -> float | None:

@@ -1,7 +1,7 @@
 """A push from the server's side: judge, check, plan and refuse before it is stored; tell the outcome after."""
 
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from reconciler import report
@@ -11,10 +11,13 @@ from reconciler.daemon.pushes import Push
 from reconciler.dns.serials import next_serial
 from reconciler.errors import ReconcilerError, words
 from reconciler.evaluate import Evaluation
-from reconciler.git.receive import Action, judge
+from reconciler.git.receive import Action, Update, judge
 from reconciler.git.repo import Quarantine, StateRepo
 
 Show = Callable[[str], None]
+
+_CHECKED = 10
+"""Branches of one push that are checked besides the deployed one; meanwhile other pushes wait."""
 
 
 def pusher(request: HookRequest) -> str:
@@ -38,20 +41,35 @@ def pre_receive(node: Node, request: HookRequest, show: Show) -> int:
 
 
 def _judge(node: Node, repo: StateRepo, request: HookRequest, show: Show) -> bool:
-    branch = node.config.branch
     accepted = True
-    for verdict in judge(request.updates, branch, repo.is_ancestor):
+    others: list[Update] = []
+    for verdict in judge(request.updates, node.config.branch, repo.is_ancestor):
         if verdict.action is Action.REFUSE:
             show(report.line("refused", verdict.reason))
             accepted = False
-        elif verdict.action in (Action.APPLY, Action.CHECK):
+        elif verdict.action is Action.CHECK:
+            others.append(verdict.update)
+        elif verdict.action is Action.APPLY:
             refusal = _tell(node, _evaluate(node, repo, verdict.update.new), request, show)
-            if verdict.action is Action.CHECK:
-                show(report.line("stored", f"{verdict.update.ref} is not the deployed branch, so it is not applied"))
-            elif refusal:
+            if refusal:
                 show(report.line("refused", refusal))
                 accepted = False
+    if accepted:
+        _inform(node, repo, others, request, show)
     return accepted
+
+
+def _inform(node: Node, repo: StateRepo, updates: Sequence[Update], request: HookRequest, show: Show) -> None:
+    """Show check and plan of branches that are not deployed. Whatever is wrong with them, they are stored."""
+    for update in updates[:_CHECKED]:
+        try:
+            _tell(node, _evaluate(node, repo, update.new), request, show)
+        except ReconcilerError as error:
+            show(report.line("check", f"{update.ref} could not be deployed as it is: {words(error)}"))
+        show(report.line("stored", f"{update.ref} is not the deployed branch, so it is not applied"))
+    rest = len(updates) - _CHECKED
+    if rest > 0:
+        show(report.line("", f"… and {rest} more {'branch' if rest == 1 else 'branches'}, not checked"))
 
 
 def _evaluate(node: Node, repo: StateRepo, commit: str) -> Evaluation:

@@ -54,6 +54,11 @@ class Pushes:
             if self._path(commit).exists():
                 effects.unlink(self._path(commit))
 
+    def recover(self, effects: Effects) -> None:
+        """Remove files that a crash left half written."""
+        for path in self._folder.glob(".*.tmp"):
+            effects.unlink(path)
+
     def prune(self, effects: Effects) -> None:
         """Remove what was left by pushes that git did not take in the end."""
         limit = time.time() - _KEEP

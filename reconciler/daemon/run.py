@@ -17,7 +17,8 @@ from reconciler.daemon.lock import exclusive
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.node import assemble
 from reconciler.daemon.notify import notify
-from reconciler.daemon.passes import Passes, Wake
+from reconciler.daemon.outcome import Wake
+from reconciler.daemon.passes import Passes
 from reconciler.daemon.verbs import Verbs
 from reconciler.errors import ConfigError, Temporary
 from reconciler.watch.git import GitWatch
@@ -110,7 +111,7 @@ def _serve(settings: NodeConfig, path: Path, signals: _Signals) -> NodeConfig | 
             _keep_watching(watches, loop)
 
     loop = Loop(Passes(node), resync=settings.resync, tend=tend)
-    loop.passes.read_pause()
+    loop.passes.pause.recall()
     control = ControlServer(settings.control, Verbs(node, loop).table())
     control.start()
     notify("READY=1", f"STATUS=watching {settings.repo}")

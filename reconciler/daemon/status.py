@@ -1,27 +1,28 @@
 """The status as one document, made from what is in memory, so that it answers while the loop is at work."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from reconciler import __version__
+from reconciler.audit.lease_tree import time_text
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.node import Node
-from reconciler.daemon.passes import PassReport
+from reconciler.daemon.outcome import PassReport
 
 
 def document(node: Node, loop: Loop) -> dict[str, Any]:
     """Everything that `reconciler status` shows. `healthy` is whether the servers serve what the branch says."""
     last = loop.last
     deployed = node.store.last
-    drift = loop.passes.drift
+    drift, paused, trouble = loop.passes.drift, loop.passes.pause.text, loop.passes.recorder.trouble
     return {
         "version": __version__,
         "node": node.config.node,
         "role": node.role.read().role.value,
-        "healthy": bool(last and last.result.good) and not (drift or loop.passes.paused or loop.passes.recorder.trouble),
+        "healthy": bool(last and last.result.good) and not (drift or paused or trouble),
         "busy_since": _time(loop.busy_since),
-        "paused": loop.passes.paused,
+        "paused": paused,
         "branch": node.config.branch,
         "deployed": deployed.commit,
         "last": _report(last),
@@ -37,7 +38,7 @@ def document(node: Node, loop: Loop) -> dict[str, Any]:
             for name, zone in sorted(deployed.zones.items())
         ],
         "drift": [{"place": item.place, "change": item.change, "text": item.text} for item in drift],
-        "trouble": loop.passes.recorder.trouble,
+        "trouble": trouble,
         "leases": len(node.leases.observed.leases) if node.leases else None,
         "lease_problems": list(node.leases.problems) if node.leases else [],
         "warnings": list(last.warnings) if last else [],
@@ -67,8 +68,8 @@ def leases(node: Node) -> dict[str, Any]:
     }
 
 
-def _utc(moment: float | None) -> str | None:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None
+def _utc(moment: int | None) -> str | None:
+    return time_text(moment) if moment is not None else None
 
 
 def _report(report: PassReport | None) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from reconciler.daemon.control import Answer
 from reconciler.daemon.hook_request import interpret
 from reconciler.daemon.loop import Listener, Loop
 from reconciler.daemon.node import Node
-from reconciler.daemon.passes import PassReport, Wake
+from reconciler.daemon.outcome import PassReport, Wake
 from reconciler.daemon.protocol import Request
 from reconciler.errors import ReconcilerError, Temporary
 
@@ -98,13 +98,13 @@ class Verbs:
         reason = request.one("reason")
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime())
         text = f"by {push.pusher(interpret(request))} since {since}" + (f" ({reason})" if reason else "")
-        self._in_loop(lambda: self._loop.passes.pause(text))
+        self._in_loop(lambda: self._loop.passes.pause.begin(text))
         show(report.line("paused", f"{text}; pushes are checked and stored, and applied at `reconciler resume`"))
         return 0
 
     def resume(self, request: Request, show: Show) -> int:
         """End a pause, and make a pass."""
-        self._in_loop(lambda: self._loop.passes.pause(""))
+        self._in_loop(self._loop.passes.pause.end)
         return self.apply(request, show)
 
     def rollback(self, request: Request, show: Show) -> int:

@@ -1,6 +1,6 @@
 """What is in force, what has changed, and when the next lease ends. Times are Unix seconds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.dns.reverse import Address
@@ -38,8 +38,22 @@ def settled(known: Mapping[Address, Lease], parsed: Parsed) -> dict[Address, Lea
     What it does not show stays until its time is over (`current`), or until a complete reading. A client keeps the
     name it had: dnsmasq gives a name to whoever said it last, and takes it out of the line of whoever had it.
     """
-    read = {address: _with_name(known.get(address), lease) for address, lease in by_address(parsed.leases).items()}
+    read = _read(known, parsed.leases)
     return read if parsed.complete else {**known, **read}
+
+
+def _read(known: Mapping[Address, Lease], leases: Sequence[Lease]) -> dict[Address, Lease]:
+    """Leases by address, with the names they had. No address is hashed of a lease that is the same object as before."""
+    before, after = set(map(id, known.values())), set(map(id, leases))
+    found = dict(known)
+    for address in [address for address, lease in known.items() if id(lease) not in after]:
+        del found[address]
+    fresh = by_address(lease for lease in leases if id(lease) not in before)
+    found |= {address: _with_name(known.get(address), lease) for address, lease in fresh.items()}
+    if len(found) < len(leases):
+        # An address that two files show: the last one counts.
+        return {address: _with_name(known.get(address), lease) for address, lease in by_address(leases).items()}
+    return found
 
 
 def _with_name(old: Lease | None, new: Lease) -> Lease:
@@ -51,9 +65,15 @@ def _with_name(old: Lease | None, new: Lease) -> Lease:
     return old if named == old else named
 
 
-def current(leases: Iterable[Lease], now: float) -> tuple[Lease, ...]:
+def current(leases: Mapping[Address, Lease], now: float) -> Mapping[Address, Lease]:
     """Those that have not ended."""
-    return tuple(lease for lease in leases if lease.expires is None or lease.expires > now)
+    ended = [address for address, lease in leases.items() if lease.expires is not None and lease.expires <= now]
+    if not ended:
+        return leases
+    found = dict(leases)
+    for address in ended:
+        del found[address]
+    return found
 
 
 def next_expiry(leases: Iterable[Lease], now: float) -> int | None:

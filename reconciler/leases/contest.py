@@ -14,6 +14,13 @@ Holders = Mapping[str, str]
 """By absolute name, who holds it: the client's keys, with blanks between them (see `reconciler.leases.clients`)."""
 
 
+def stem(label: str) -> str:
+    """What a label with numbers behind it is made of; the label itself where it has none."""
+    while match := _NUMBERED.fullmatch(label):
+        label = match[1]
+    return label
+
+
 @dataclass(slots=True)
 class Claims:
     """Who says which name (absolute). Nearly all names are said by one client only."""

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reconciler.state.bounds import first
 from reconciler.state.problem import Problem
-from reconciler.state.text import position, shown
+from reconciler.state.text import Lines, position, shown
 
 # A comment begins anywhere outside of strings, also inside of a word: as in the server's lexer.
 _TOKEN = re.compile(
@@ -70,11 +71,12 @@ def check(path: str, text: str, allow: frozenset[str]) -> list[Problem]:
         statements = _parse(text)
     except _Bad as bad:
         return [Problem(position(path, text, bad.index), bad.what, bad.fix)]
-    return [
-        Problem(position(path, text, index), what, fix)
+    lines = Lines(path, text)
+    return first(
+        Problem(lines.at(index), what, fix)
         for statement in statements
         for index, what, fix in _statement(statement, allow)
-    ]
+    )
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:

@@ -7,7 +7,9 @@ comment; it knows quotes with backslash escapes, and comments that begin a line 
 import difflib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
+from reconciler.state.bounds import first
 from reconciler.state.problem import Position, Problem
 from reconciler.state.text import shown
 
@@ -42,11 +44,11 @@ _COMMENT = re.compile(r"(?:^|[ \t])#")
 def check(path: str, text: str, allow: frozenset[str]) -> list[Problem]:
     """What in one file may not be there. The text has no control characters."""
     allowed = ALLOWED | allow
-    return [
+    return first(
         Problem(Position(path, number, column), what, fix)
         for number, line in enumerate(text.split("\n"), 1)
         for column, what, fix in _line(line, allowed)
-    ]
+    )
 
 
 def _line(line: str, allowed: frozenset[str]) -> Iterator[tuple[int, str, str]]:
@@ -78,6 +80,7 @@ def _line(line: str, allowed: frozenset[str]) -> Iterator[tuple[int, str, str]]:
         yield column, f"directive {shown(match[1])} is not allowed", _advice(match[1], allowed)
 
 
+@lru_cache(maxsize=4096)
 def _advice(word: str, allowed: frozenset[str]) -> str:
     close = difflib.get_close_matches(word, sorted(allowed), n=1, cutoff=0.87)
     widen = f"the node's administrator can allow it: dnsmasq.allow: [{word}] in node.yaml"

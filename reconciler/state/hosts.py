@@ -1,8 +1,11 @@
 """hosts.yaml and hosts/*.yaml: a mapping of host names to what is known of each host."""
 
+import contextlib
+
 from reconciler.dns import names
 from reconciler.errors import BadName
 from reconciler.state import yaml
+from reconciler.state.bounds import Enough, Problems
 from reconciler.state.model import HostEntry
 from reconciler.state.problem import Problem
 from reconciler.state.schema import Host
@@ -16,7 +19,7 @@ LIMIT = 32 * MEBIBYTE
 def read(path: str, blob: Blob) -> tuple[tuple[HostEntry, ...], list[Problem]]:
     """The hosts of one file, as far as they are right. All that is wrong comes back as problems."""
     document = yaml.read(path, blob, limit=LIMIT)
-    problems = list(document.problems)
+    problems = Problems(document.problems)
     data = document.data
     if data is None:
         return (), problems
@@ -25,14 +28,14 @@ def read(path: str, blob: Blob) -> tuple[tuple[HostEntry, ...], list[Problem]]:
         problems.append(Problem(document.locator.at(), what, "write `printer: {ipv4: 192.168.1.40}`"))
         return (), problems
     hosts = []
-    for name, value in data.items():
-        problem = _name_problem(document, name)
-        host, mistakes = validate(Host, value, document, (name,))
-        problems.extend(mistakes)
-        if problem is not None:
-            problems.append(problem)
-        elif host is not None:
-            hosts.append(HostEntry(name, host, document.locator))
+    with contextlib.suppress(Enough):
+        for name, value in data.items():
+            problem = _name_problem(document, name)
+            host, mistakes = validate(Host, value, document, (name,))
+            for mistake in (*mistakes, *([problem] if problem else ())):
+                problems.add(mistake)
+            if problem is None and host is not None:
+                hosts.append(HostEntry(name, host, document.locator))
     return tuple(hosts), problems
 
 

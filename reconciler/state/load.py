@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.dns import names
 from reconciler.errors import BadName
 from reconciler.state import hatches, hosts, masterfile, octodns, yaml
+from reconciler.state.bounds import MAX_FAULTY, MAX_GENERATED, MAX_PROBLEMS, MAX_RECORDS
 from reconciler.state.hatches import HatchAllowance
 from reconciler.state.model import HostEntry, Locator, State, ZoneFile
 from reconciler.state.problem import Position, Problem, Severity
@@ -78,6 +79,7 @@ def load(tree: Tree, *, allow: HatchAllowance = _NOTHING_MORE, cache: LoadCache 
     cache = cache if cache is not None else LoadCache()
     results: dict[str, Any] = {}
     problems: list[Problem] = []
+    amount = _Amount()
     for path, blob in sorted(tree.items()):
         problem = _misplaced(path, blob)
         if problem is not None:
@@ -86,12 +88,49 @@ def load(tree: Tree, *, allow: HatchAllowance = _NOTHING_MORE, cache: LoadCache 
             key, read = reader
             results[path], mistakes = cache.get((path, blob.id, key), partial(read, blob))
             problems.extend(mistakes)
+            excess = amount.excess(path, results[path], mistakes)
+            if excess is not None:
+                problems.append(excess)
+                break
     cache.end_load()
     if "site.yaml" not in tree:
         fix = "create it; it names the site and its networks"
         problems.append(Problem(Position("site.yaml"), "site.yaml is missing", fix))
     failed = any(problem.severity is Severity.ERROR for problem in problems)
     return Loaded(None if failed else _state(results), tuple(sorted(set(problems))))
+
+
+@dataclass(slots=True)
+class _Amount:
+    """What the files read so far hold together."""
+
+    records: int = 0
+    generated: int = 0
+    faulty: int = 0
+
+    def excess(self, path: str, result: Any, mistakes: tuple[Problem, ...]) -> Problem | None:
+        """Count one more file; why no further one is to be read, if so."""
+        if isinstance(result, ZoneFile):
+            self.records += len(result.records)
+            self.generated += result.generated
+        elif isinstance(result, tuple):
+            self.records += sum(map(_host_records, result))
+        self.faulty += len(mistakes) >= MAX_PROBLEMS
+        if self.generated > MAX_GENERATED:
+            what = f"all $GENERATE up to this file together make more than {MAX_GENERATED} records"
+            return Problem(Position(path), what, "a wildcard may do")
+        if self.records > MAX_RECORDS:
+            what = f"the files up to this one together make more than {MAX_RECORDS} records"
+            return Problem(Position(path), what, "remove some")
+        if self.faulty > MAX_FAULTY:
+            return Problem(Position(path), f"the {self.faulty}th file full of mistakes; no further one was read")
+        return None
+
+
+def _host_records(entry: HostEntry) -> int:
+    """The most records that a host can make: it has its aliases in every network."""
+    host = entry.host
+    return (len(host.ipv4) + len(host.ipv6) or 1) * (1 + len(host.aliases))
 
 
 def _state(results: dict[str, Any]) -> State:

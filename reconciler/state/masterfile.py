@@ -4,6 +4,7 @@ Record data goes through `reconciler.dns.rdata`, so every type that it knows can
 not stop the reading: all mistakes of a file are told at once.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 
@@ -11,6 +12,13 @@ from reconciler.dns import names, rdata
 from reconciler.dns.zone import SOA
 from reconciler.errors import BadName, BadRdata
 from reconciler.state import dots, generate
+from reconciler.state.bounds import (
+    MAX_GENERATED,
+    MAX_GENERATED_TEXT,
+    MAX_RECORDS,
+    Enough,
+    Problems,
+)
 from reconciler.state.model import StateRecord, ZoneFile
 from reconciler.state.problem import Position, Problem
 from reconciler.state.text import MEBIBYTE, decode, shown
@@ -19,7 +27,6 @@ from reconciler.state.tree import Blob
 from reconciler.state.types import Invalid, seconds
 
 LIMIT = 64 * MEBIBYTE
-MAX_GENERATED = 16 * generate.MAX_RECORDS
 
 _TTL = re.compile(r"[0-9][0-9smhdw]*", re.ASCII | re.IGNORECASE)
 _CLASSES = frozenset({"IN", "CH", "CHAOS", "HS", "HESIOD", "CS", "CSNET", "NONE", "ANY"})
@@ -42,18 +49,20 @@ def read(path: str, blob: Blob, zone: str) -> tuple[ZoneFile, list[Problem]]:
     if problems:
         return ZoneFile(zone, path, ()), problems
     reader = _Reader(path, zone)
-    for entry in entries(text):
-        if isinstance(entry, Trouble):
-            reader.problem(entry.line, entry.column, entry.what, entry.fix)
-        else:
-            reader.entry(entry.tokens, blank=entry.blank)
-    return ZoneFile(zone, path, tuple(reader.records), reader.soa), reader.problems
+    with contextlib.suppress(Enough):
+        for entry in entries(text):
+            if isinstance(entry, Trouble):
+                reader.problem(entry.line, entry.column, entry.what, entry.fix)
+            else:
+                reader.entry(entry.tokens, blank=entry.blank)
+    return ZoneFile(zone, path, tuple(reader.records), reader.soa, reader.generated), reader.problems
 
 
 class _Reader:
     def __init__(self, path: str, zone: str) -> None:
         self.records: list[StateRecord] = []
-        self.problems: list[Problem] = []
+        self.problems = Problems()
+        self.generated = 0
         self.soa: SOA | None = None
         self._path = path
         self._zone = zone
@@ -62,10 +71,10 @@ class _Reader:
         self._owner_refused = False
         self._default_ttl: int | None = None
         self._last_ttl: int | None = None
-        self._generated = 0
+        self._generated_text = 0
 
     def problem(self, line: int, column: int, what: str, fix: str) -> None:
-        self.problems.append(Problem(Position(self._path, line, column), what, fix))
+        self.problems.add(Problem(Position(self._path, line, column), what, fix))
 
     def entry(self, tokens: list[Token], *, blank: bool) -> None:
         """Take in one directive or record."""
@@ -204,6 +213,9 @@ class _Reader:
 
     def _add(self, first: Token, owner: str | None, ttl: int | None, rtype: str, text: str) -> None:
         if owner is not None:
+            if len(self.records) >= MAX_RECORDS:
+                self.problem(first.line, first.column, f"the file has more than {MAX_RECORDS} records", "remove some")
+                raise Enough
             where = Position(self._path, first.line, first.column)
             self.records.append(StateRecord(owner, ttl, rtype, text, where))
 
@@ -218,13 +230,17 @@ class _Reader:
             values = generate.steps(place.text)
         except Invalid as error:
             raise _Bad(place, error.what, error.fix) from None
-        self._generated += len(values)
-        if self._generated > MAX_GENERATED:
+        self.generated += len(values)
+        if self.generated > MAX_GENERATED:
             raise _Bad(directive, f"all $GENERATE together make more than {MAX_GENERATED} records", "split the file")
         effective = self._effective(ttl)
         for value in values:
             name = self._owner_name(_filled(owner, value))
             text = self._data(rtype, [_filled(token, value) for token in _unquoted(data)])
+            self._generated_text += len(name) + len(text)
+            if self._generated_text > MAX_GENERATED_TEXT:
+                size = MAX_GENERATED_TEXT // MEBIBYTE
+                raise _Bad(directive, f"all $GENERATE together make more than {size} MiB of text", "make it shorter")
             self._add(directive, name, effective, rtype, text)
 
 

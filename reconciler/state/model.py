@@ -53,12 +53,16 @@ class StateRecord:
 
 @dataclass(frozen=True, slots=True)
 class ZoneFile:
-    """One file under zones/: its records without SOA; `soa` only where a master file brings one."""
+    """One file under zones/: its records without SOA; `soa` only where a master file brings one.
+
+    generated: how many of the records $GENERATE made.
+    """
 
     zone: str
     path: str
     records: tuple[StateRecord, ...]
     soa: SOA | None = None
+    generated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

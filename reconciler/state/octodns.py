@@ -4,12 +4,14 @@ Owner names relative to the zone lead to a record, or a list of records, with `t
 `values`. A value is text in presentation format (RFC 1035 section 5.1) or a mapping with octoDNS's names of its fields.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 
 from reconciler.dns import names, rdata
 from reconciler.errors import BadName, BadRdata
 from reconciler.state import dots, fields, yaml
+from reconciler.state.bounds import Enough, Problems
 from reconciler.state.model import Path, StateRecord, ZoneFile
 from reconciler.state.problem import Position, Problem, Severity
 from reconciler.state.text import shown
@@ -44,21 +46,22 @@ class _Reader:
     def __init__(self, document: yaml.Document, zone: str) -> None:
         self._document = document
         self._zone = zone
-        self._problems = list(document.problems)
+        self._problems = Problems(document.problems)
 
     def read(self, path: str) -> tuple[ZoneFile, list[Problem]]:
         data = self._document.data
         records: list[StateRecord] = []
         if isinstance(data, dict):
-            for name, entry in data.items():
-                records.extend(self._owner(name, entry))
+            with contextlib.suppress(Enough):
+                for name, entry in data.items():
+                    records.extend(self._owner(name, entry))
         elif data is not None:
             what = f"expected owner names with their records, found {found(data)}"
             self._problem(self._document.locator.at(), what, "write `www: {type: A, value: 192.0.2.1}`")
         return ZoneFile(self._zone, path, tuple(records)), self._problems
 
     def _problem(self, where: Position, what: str, fix: str = "") -> None:
-        self._problems.append(Problem(where, what, fix))
+        self._problems.add(Problem(where, what, fix))
 
     def _owner(self, name: str, entry: yaml.Value) -> Iterator[StateRecord]:
         owner = self._owner_name(name)
@@ -113,7 +116,7 @@ class _Reader:
                 self._problem(where, f"{key!r} cannot be used here: {_REFUSED_KEYS[key]}", "remove it")
             elif key == "octodns":
                 what = "settings for octoDNS are ignored; the record is served"
-                self._problems.append(Problem(where, what, "remove them", Severity.WARNING))
+                self._problems.add(Problem(where, what, "remove them", Severity.WARNING))
             elif key not in _KEYS:
                 self._problem(where, f"unknown key {shown(key)}", nearest(key, _KEYS))
 

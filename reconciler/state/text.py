@@ -1,6 +1,7 @@
 """From a file's bytes to text that parsers and terminals can be trusted with, or to positioned problems."""
 
 import re
+from bisect import bisect_right
 
 from reconciler.state.problem import Position, Problem
 
@@ -34,6 +35,19 @@ def decode(path: str, data: bytes, limit: int) -> tuple[str, list[Problem]]:
         fix = "remove it: it does not show, or changes how the text is shown"
         return "", [Problem(position(path, text, unwanted.start()), what, fix)]
     return text, []
+
+
+class Lines:
+    """Finds many positions in one text: its lines are counted once."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def at(self, index: int) -> Position:
+        """As `position`."""
+        line = bisect_right(self._starts, index)
+        return Position(self._path, line, index - self._starts[line - 1] + 1)
 
 
 def position(path: str, text: str, index: int) -> Position:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.state.bounds import MAX_PROBLEMS
 from reconciler.state.model import Path
 from reconciler.state.problem import Problem
 from reconciler.state.text import shown
@@ -26,6 +27,9 @@ def validate(
     try:
         return model.model_validate(data), []
     except ValidationError as error:
+        if error.error_count() > MAX_PROBLEMS:  # Of millions not even the details fit into memory.
+            what = f"{_named(base)} has {error.error_count()} mistakes, which are too many to tell"
+            return None, [Problem(document.at_key(*base), what, "look at its kind: is it what belongs here?")]
         details = error.errors(include_url=False, include_context=True)
     problems: dict[Path, Problem] = {}
     for detail in sorted(details, key=_is_literal_branch):

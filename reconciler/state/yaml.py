@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from reconciler.state import yamlsyntax
+from reconciler.state.bounds import MAX_VALUES, Enough, Problems
 from reconciler.state.model import Locator, Path
 from reconciler.state.problem import Position, Problem
 from reconciler.state.text import MEBIBYTE, UNWANTED, decode, shown
@@ -76,7 +77,7 @@ class _Composer:
         self._text = text
         self._places: dict[Path, tuple[int, int]] = {}
         self._keys: dict[Path, tuple[int, int]] = {}
-        self._problems: list[Problem] = []
+        self._problems = Problems()
         self._stack: list[_Frame] = []
         self._root: Value = None
 
@@ -90,7 +91,7 @@ class _Composer:
         except yaml.YAMLError as error:  # Only for text that `decode` should have refused.
             self._root = None
             self._problems.append(Problem(Position(self._path), f"not valid YAML: {error}"))
-        except _Stop:
+        except (_Stop, Enough):
             self._root = None
         finally:
             loader.dispose()
@@ -120,7 +121,7 @@ class _Composer:
 
     def _problem(self, event: Any, what: str, fix: str) -> None:
         mark = event.start_mark
-        self._problems.append(Problem(Position(self._path, mark.line + 1, mark.column + 1), what, fix))
+        self._problems.add(Problem(Position(self._path, mark.line + 1, mark.column + 1), what, fix))
 
     def _decorated(self, event: Any) -> None:
         if event.anchor is not None:
@@ -170,6 +171,9 @@ class _Composer:
             self._root = value
             self._places[()] = place
             return ()
+        if len(self._places) >= MAX_VALUES:
+            self._problem(event, f"the file has more than {MAX_VALUES} values", "split it")
+            raise _Stop
         frame = self._stack[-1]
         data = frame.data
         if type(data) is list:
@@ -212,5 +216,5 @@ class _Composer:
         if value is None and _CUT_ADDRESS.fullmatch(key):
             place = self._keys[(*frame.path, key)]
             what = f"{key}: ends with a colon, so YAML reads it as a key"
-            self._problems.append(Problem(Position(self._path, *place), what, f'quote it: "{key}:"'))
+            self._problems.add(Problem(Position(self._path, *place), what, f'quote it: "{key}:"'))
             self._stack[-1].data[-1] = f"{key}:"

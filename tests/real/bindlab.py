@@ -7,7 +7,7 @@ from pathlib import Path
 from servers import wait_until
 
 from reconciler.demo.named import NamedServer
-from reconciler.deployed import Deployed, DeployedZone
+from reconciler.deployed import Deployed, DeployedZone, begun
 from reconciler.dns import names, rdata
 from reconciler.dns.records import group
 from reconciler.dns.zone import SOA, Zone
@@ -88,7 +88,7 @@ class Lab:
     def stage(self, wanted: Site) -> BindStaged | None:
         staged = self.bind.stage(wanted, self.deployed, self.effects)
         if staged is not None:
-            self.deployed = replace(self.deployed, pending=staged.pending)
+            self.deployed = replace(self.deployed, pending=begun(self.deployed.pending, staged.pending))
         return staged
 
     def apply(self, wanted: Site) -> Outcome | None:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from reconciler import config
 from reconciler.daemon import node as node_module
-from reconciler.daemon.passes import Passes, Wake
+from reconciler.daemon.outcome import Wake
+from reconciler.daemon.passes import Passes
 from reconciler.effects import Effects
 from reconciler.role.base import RoleProvider
 from reconciler.tools import Completed

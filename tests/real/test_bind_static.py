@@ -1,11 +1,18 @@
 """Static zones on a real named."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bindlab import Lab, dynamic, site, static
 
-from reconciler.errors import ApplyFailed, Refused, Temporary
+from reconciler.deployed import Deployed
+from reconciler.errors import ApplyFailed, NotPutBack, Refused, Temporary
+from reconciler.services.bind import static as static_zones
+from reconciler.services.bind.changes import ZoneChange
+from reconciler.services.bind.context import Context
+from reconciler.services.bind.serve import Done
 
 pytestmark = pytest.mark.real
 
@@ -186,6 +193,31 @@ def test_removed_zone_goes_with_its_file_and_comes_back_with_undo(lab: Lab) -> N
     assert undone.zones["keep.net."].serial == lab.serial("keep.net.") == 3
     assert lab.rcode("new.net.", "SOA") == "REFUSED"
     assert not lab.file("new.net").exists()
+
+
+def test_a_zone_that_comes_back_goes_on_after_its_last_serial(lab: Lab) -> None:
+    lab.apply(site(static(Z, "a 60 A 192.0.2.2")))
+    lab.apply(site())
+    lab.deployed = replace(lab.deployed, retired={Z: 7})
+    lab.apply(site(static(Z, "a 60 A 192.0.2.2")))
+    assert lab.serial(Z) == 8
+
+
+def test_what_cannot_be_put_back_because_nobody_knows_it_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.apply(site(static("a.net.", "x 60 A 192.0.2.2"), static("b.net.", "x 60 A 192.0.2.2")))
+    lab.file("a.net").write_text("junk")
+    lab.deployed, lab.bind = Deployed(), lab.new_bind()
+    serve = static_zones.change
+
+    def fails_later(ctx: Context, change: ZoneChange, staged: Path) -> Done:
+        if change.name == "b.net.":
+            raise ApplyFailed("zone b.net.: no")
+        return serve(ctx, change, staged)
+
+    monkeypatch.setattr(static_zones, "change", fails_later)
+    words = r"b\.net\.: no; zone a\.net\. could not be put back: its content from before is not known"
+    with pytest.raises(NotPutBack, match=words):
+        lab.apply(site(static("a.net.", "x 60 A 192.0.2.3"), static("b.net.", "x 60 A 192.0.2.3")))
 
 
 def test_hand_edited_file_is_drift_and_saved_aside_by_the_next_change(lab: Lab) -> None:

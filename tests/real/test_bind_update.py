@@ -18,6 +18,7 @@ from reconciler.services.bind import sender
 from reconciler.services.bind.render import TsigKey
 from reconciler.services.bind.rndc import Rndc
 from reconciler.services.bind.sender import Sender
+from reconciler.services.bind.update import _Session
 from reconciler.site import SiteZone
 from reconciler.state.schema import KeepRule
 
@@ -53,6 +54,10 @@ def with_leases(count: int, *records: str, first: int = 0, ttl: int = 60) -> Sit
         rrsets[owner, "A"] = RRset(owner, ttl, "A", (f"10.0.{n // 256}.{n % 256}",))
         rrsets[owner, "AAAA"] = RRset(owner, ttl, "AAAA", (f"2001:db8::{n + 1:x}",))
     return leased(replace(item, zone=replace(item.zone, rrsets=rrsets)))
+
+
+def raised(error: Exception) -> None:
+    raise error
 
 
 def before_each_send(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], object]) -> list[int]:
@@ -511,6 +516,51 @@ def test_named_away_is_temporary(lab: Lab) -> None:
     lab.named.stop()
     with pytest.raises(Temporary):
         staged.commit(lab.said.append)
+
+
+def test_what_was_taken_unseen_goes_when_the_change_is_reverted_while_named_is_away(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = site(dynamic(Z, "a 60 A 192.0.2.2"))
+    lab.apply(first)
+    with monkeypatch.context() as patch, pytest.raises(Temporary):
+        patch.setattr(_Session, "_verify", lambda *_: raised(Temporary("named went away")))
+        lab.apply(site(dynamic(Z, "a 60 A 192.0.2.2", "x 60 A 192.0.2.99")))
+    assert lab.ask("x.dyn.net.") == ["192.0.2.99"]
+    pending = lab.deployed.pending
+    lab.named.stop()
+    with pytest.raises(Temporary, match="named does not answer"):
+        lab.apply(first)
+    assert lab.deployed.pending == pending
+    lab.named.start()
+    lab.server.close()
+    outcome = lab.apply(first)
+    assert outcome is not None
+    assert outcome.drift == ()
+    assert lab.rcode("x.dyn.net.") == "NXDOMAIN"
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_what_was_taken_unseen_goes_also_when_the_revert_is_cut_off(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, by_file: bool
+) -> None:
+    first = site(dynamic(Z, "a 60 A 192.0.2.2"))
+    lab.apply(first)
+    with monkeypatch.context() as patch, pytest.raises(Temporary):
+        patch.setattr(_Session, "_verify", lambda *_: raised(Temporary("named went away")))
+        lab.apply(site(dynamic(Z, "a 60 A 192.0.2.2", "x 60 A 192.0.2.99")))
+    lab.update(Z, "update add y.dyn.net. 60 A 192.0.2.66")
+    for hosts in (("a",), ("a", "b"), ("a", "c"), ("c",)):
+        with monkeypatch.context() as patch, pytest.raises(Temporary):
+            patch.setattr(_Session, "_send", lambda *_: raised(Temporary("named does not take it")))
+            lab.apply(site(dynamic(Z, *(f"{host} 60 A 192.0.2.2" for host in hosts))))
+    lab.bind = lab.new_bind()
+    if by_file:
+        monkeypatch.setattr("reconciler.services.bind.update.plan", lambda *_: None)
+    lab.apply(first)
+    assert lab.rcode("x.dyn.net.") == "NXDOMAIN"
+    assert lab.ask("a.dyn.net.") == ["192.0.2.2"]
+    assert [item.text for item in lab.drift(first)] == ["y.dyn.net. 60 A 192.0.2.66"]
 
 
 CLASHES = [

@@ -317,6 +317,15 @@ def test_a_wrong_state_on_another_branch_is_told_and_stored(node: PocketSite, cl
     assert "nothing was stored" not in done.stdout
 
 
+def test_what_no_state_can_be_is_told_and_stored_on_another_branch(node: PocketSite, clone: Clone) -> None:
+    submodule(clone)
+    assert clone.run("commit", "--quiet", "--message", "odd").returncode == 0
+    done = clone.run("push", "origin", "HEAD:refs/heads/odd")
+    assert done.returncode == 0, done.stdout
+    assert "refs/heads/odd could not be deployed as it is" in done.stdout
+    assert "submodule" in done.stdout
+
+
 def test_an_empty_commit_is_applied_without_touching_a_server(node: PocketSite, clone: Clone) -> None:
     before = {zone["name"]: zone["serial"] for zone in status(node)["zones"]}
     said = clone.change({})

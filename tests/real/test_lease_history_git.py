@@ -271,6 +271,16 @@ def test_old_months_are_deleted(site):
     assert git(site.repo, "for-each-ref", "--format=%(refname)").split() == ["refs/heads/leases/not-a-month"]
 
 
+def test_a_clock_that_jumps_ahead_does_not_delete_the_history(site):
+    months = [int(datetime(2025, number, 15, tzinfo=UTC).timestamp()) for number in range(1, 7)]
+    for number, when in enumerate(months):
+        site.step(when, lease("192.168.3.1", f"52:54:00:00:00:{number:02}"))
+    far = int(datetime(2038, 1, 15, tzinfo=UTC).timestamp())
+    assert site.history.prune(12, far) == ()
+    assert site.history.prune(4, far) == ("2025-01", "2025-02")
+    assert list(lease_branches.months(site.repo)) == ["2025-03", "2025-04", "2025-05", "2025-06"]
+
+
 def test_a_standby_writes_and_deletes_nothing(site, tmp_path):
     class Standby:
         name = "standby"

@@ -1,5 +1,6 @@
 """The parts of services.bind that need no server."""
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.deployed import Deployed, DeployedZone
+from reconciler.deployed import Deployed, DeployedZone, begun
 from reconciler.dns.records import group
 from reconciler.dns.serials import SerialStyle
 from reconciler.dns.zone import SOA, Zone
 from reconciler.errors import Refused
-from reconciler.services.bind import changes, conf, zonefile
+from reconciler.services.bind import changes, check, conf, zonefile
 from reconciler.services.bind.keys import new_key_text, read_key_file, site_keys
+from reconciler.services.bind.render import TsigKey, keys_file
 from reconciler.services.bind.verify import sample
 from reconciler.site import SiteZone
 from reconciler.state.schema import Key, SecretRef
@@ -50,7 +52,7 @@ def test_what_is_ours_after_a_change_that_was_cut_off_is_told_by_serial_and_reco
     server_has: tuple[str, ...], serial: int, expected: tuple[str, ...]
 ) -> None:
     pending = deployed(zone("new", "both"), 5)
-    found = changes.landed(pending, deployed(zone("old", "both")), zone(*server_has).rrsets, serial)
+    found = changes.landed((pending, deployed(zone("old", "both"))), zone(*server_has).rrsets, serial)
     assert found.zone.rrsets == zone(*expected).rrsets
 
 
@@ -59,8 +61,36 @@ def test_a_ttl_that_was_changed_by_a_change_that_was_cut_off_is_told_by_the_serv
     def with_ttl(value: int) -> Zone:
         return replace(zone(), rrsets=group([(f"a.{NAME}", value, "A", "192.0.2.1")]))
 
-    found = changes.landed(deployed(with_ttl(30)), deployed(with_ttl(60)), with_ttl(ttl).rrsets, 5)
+    found = changes.landed((deployed(with_ttl(30)), deployed(with_ttl(60))), with_ttl(ttl).rrsets, 5)
     assert found.zone.rrsets == with_ttl(60 if ttl == 60 else 30).rrsets
+
+
+VERSIONS = st.lists(st.frozensets(st.sampled_from("abcd")), min_size=1, max_size=6)
+
+
+@given(before=st.frozensets(st.sampled_from("abcd")), tries=VERSIONS, data=st.data())
+def test_of_any_number_of_changes_that_were_cut_off_none_is_forgotten(
+    before: frozenset[str], tries: list[frozenset[str]], data: st.DataObject
+) -> None:
+    serials, pending = [4], dict[str, tuple[DeployedZone, ...]]()
+    for serial, hosts in enumerate(tries, 5):
+        pending = begun(pending, {NAME: deployed(zone(*hosts), serial)})
+        serials.append(serial)
+    was = changes.was(NAME, Deployed(zones={NAME: deployed(zone(*before), 4)}, pending=pending))
+    assert len(was) <= 4
+    # The server has all that was sent up to some serial, in any mixture, and others' records.
+    live = data.draw(st.sampled_from(serials))
+    sent = [before, *(hosts for serial, hosts in enumerate(tries, 5) if serial <= live)]
+    may, must = frozenset[str]().union(*sent), before.intersection(*sent)
+    there = must | data.draw(st.frozensets(st.sampled_from(sorted(may)))) if may else must
+    found = changes.landed(was, zone(*there, "foreign").rrsets, live).zone.rrsets
+    assert {key[0] for key in found} == {f"{host}.{NAME}" for host in there}
+
+
+def test_a_second_try_of_the_same_counts_from_the_first_serial() -> None:
+    pending = begun({}, {NAME: deployed(zone("a"), 5)})
+    assert begun(pending, {NAME: deployed(zone("a"), 6)}) == pending
+    assert begun(pending, {}) == pending
 
 
 def test_what_differs() -> None:
@@ -71,7 +101,7 @@ def test_what_differs() -> None:
     assert list(changes.differing(wanted(zone("a"), dynamic=False), same, ())) == [NAME]
     unserved = Deployed(zones={NAME: deployed(zone("a"), 0)})
     assert list(changes.differing(wanted(zone("a")), unserved, ())) == [NAME]
-    cut = Deployed(zones=same.zones, pending={NAME: deployed(zone("a"), 6)})
+    cut = Deployed(zones=same.zones, pending={NAME: (deployed(zone("a"), 6),)})
     assert list(changes.differing(wanted(zone("a")), cut, ())) == [NAME]
     assert changes.gone({}, same) == [NAME]
     assert changes.gone({}, unserved) == []
@@ -152,8 +182,24 @@ def test_bad_key_file_is_refused_without_showing_it(tmp_path: Path, text: str) -
     assert "topsecret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("octets", "fine"), [(0, False), (15, False), (16, True), (64, True)])
+def test_a_secret_that_could_be_guessed_is_refused(tmp_path: Path, octets: int, fine: bool) -> None:
+    text = base64.b64encode(b"x" * octets).decode()
+    (tmp_path / "s").write_text(text)
+    found = site_keys({"acme": Key(secret=SecretRef(secret="s"))}, tmp_path)
+    assert (len(found.keys), len(found.complaints)) == ((1, 0) if fine else (0, 1))
+    assert fine or "less than 16 octets" in found.complaints[0]
+    assert not text or text not in "".join(found.complaints)
+
+
+def test_a_secret_is_hidden_whatever_its_length_and_nothing_else() -> None:
+    keys = keys_file([TsigKey("a-key-with-a-long-name", "hmac-sha256", "YQ=="), TsigKey("b", "x", "YQ==YQ==")])
+    said = check._hide("near YQ== YQ==YQ== of a-key-with-a-long-name", keys)
+    assert said == "near (secret) (secret) of a-key-with-a-long-name"
+
+
 def test_site_key_must_not_take_the_nodes_own_name(tmp_path: Path) -> None:
-    (tmp_path / "s").write_text("c2VjcmV0\n")
+    (tmp_path / "s").write_text("c2VjcmV0IG9mIDE2IG9jdGV0cw==\n")
     keys = {"reconciler": Key(secret=SecretRef(secret="s")), "ok": Key(secret=SecretRef(secret="s"))}
     found = site_keys(keys, tmp_path)
     assert [key.name for key in found.keys] == ["ok"]

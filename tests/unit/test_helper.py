@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import inspect
 import os
 import stat
 import subprocess
@@ -119,6 +120,14 @@ def test_effects_and_stand_in_understand_each_other(stand_in):
         effects.ask_helper("reload", "dnsmasq")
     with pytest.raises(Temporary, match="no such unit"):
         effects.ask_helper("restart", "other")
+
+
+def test_effects_wait_for_as_long_as_the_script_may_take():
+    loader = importlib.machinery.SourceFileLoader("reconciler_helper", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("reconciler_helper", loader))
+    loader.exec_module(module)
+    longest = module.PATIENCE + module.LAST_WORDS
+    assert inspect.signature(Effects.ask_helper).parameters["timeout"].default > longest
 
 
 def test_stopped_stand_in_is_not_there(tmp_path, stand_in):

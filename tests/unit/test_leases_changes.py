@@ -28,8 +28,8 @@ def test_a_renewal_is_no_change():
 
 
 def test_expiry():
-    assert current([A, B, C], 99) == (A, B, C)
-    assert current([A, B, C], 100) == (B, C)
+    assert current(by_address([A, B, C]), 99) == by_address([A, B, C])
+    assert current(by_address([A, B, C]), 100) == by_address([B, C])
     assert next_expiry([A, B, C], 99) == 100
     assert next_expiry([A, B, C], 100) == 200
     assert next_expiry([C], 0) is None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from reconciler.daemon.loop import Loop, backoff
-from reconciler.daemon.passes import PassReport, Result, Wake
+from reconciler.daemon.outcome import PassReport, Result, Wake
 from reconciler.errors import Temporary
 
 

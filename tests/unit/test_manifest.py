@@ -1,5 +1,6 @@
 """The manifest on disk: round trips, crashes, damage."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def deployed(serial: int = 7, address: str = "192.0.2.1") -> Deployed:
     return Deployed("c" * 40, {"example.org.": item}, {"bind/x": "1"})
 
 
+def pending(*applies: Deployed) -> dict[str, tuple[DeployedZone, ...]]:
+    return {"example.org.": tuple(item.zones["example.org."] for item in applies)}
+
+
 def test_nothing_on_disk_is_nothing_deployed(tmp_path: Path) -> None:
     assert ManifestStore(tmp_path).load() == Deployed()
 
@@ -44,7 +49,7 @@ def test_an_unfinished_apply_is_seen_until_the_next_save(tmp_path: Path) -> None
     store.begin(deployed(8, "192.0.2.8").zones, EFFECTS)
     found = ManifestStore(tmp_path).load()
     assert found.zones == deployed().zones
-    assert found.pending == deployed(8, "192.0.2.8").zones
+    assert found.pending == pending(deployed(8, "192.0.2.8"))
     store.save(deployed(8, "192.0.2.8"), EFFECTS)
     assert ManifestStore(tmp_path).load() == deployed(8, "192.0.2.8")
 
@@ -106,6 +111,7 @@ def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
         '{"version": 1, "commit": 7, "zones": {}, "files": {}}',
         '{"version": 1, "zones": [1]}',
         '{"version": 1, "files": []}',
+        '{"version": 1, "retired": {"a.": "7"}}',
         '{"version": 1, "zones": {"a.": {"digest": 3}}}',
         '{"version": 1, "zones": {"a.": 5}}',
         "[" * 100_000,
@@ -148,4 +154,29 @@ def test_what_a_server_may_have_taken_stays_pending(tmp_path: Path) -> None:
     store.save(deployed(9), EFFECTS, ended=False)
     for found in (store.load(), ManifestStore(tmp_path).load()):
         assert found.zones == deployed(9).zones
-        assert found.pending == deployed(8, "192.0.2.8").zones
+        assert found.pending == pending(deployed(8, "192.0.2.8"))
+
+
+def test_what_is_pending_stays_so_when_another_apply_begins(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.save(deployed(), EFFECTS)
+    first, second = deployed(8, "192.0.2.8"), deployed(9, "192.0.2.9")
+    store.begin(first.zones, EFFECTS)
+    ManifestStore(tmp_path).begin(second.zones, EFFECTS)
+    ManifestStore(tmp_path).begin({}, EFFECTS)
+    assert ManifestStore(tmp_path).load().pending == pending(second, first)
+    store.save(deployed(9), EFFECTS)
+    assert not ManifestStore(tmp_path).load().pending
+
+
+def test_an_apply_that_did_not_end_is_pending_also_when_an_earlier_one_lacks_its_record(tmp_path: Path) -> None:
+    store = ManifestStore(tmp_path)
+    store.begin(deployed(8, "192.0.2.8").zones, EFFECTS)
+    store.save(deployed(), EFFECTS, recorded=False, ended=False)
+    assert store.load().pending == pending(deployed(8, "192.0.2.8"))
+
+
+def test_serials_of_zones_from_before_are_kept(tmp_path: Path) -> None:
+    known = replace(deployed(), retired={"old.example.": 7})
+    ManifestStore(tmp_path).save(known, EFFECTS)
+    assert ManifestStore(tmp_path).load() == known

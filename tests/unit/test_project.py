@@ -105,6 +105,11 @@ def test_sockets_are_where_the_settings_expect_them() -> None:
     assert f"d {control.parent} 0750" in (ROOT / "systemd/reconciler.tmpfiles").read_text()
 
 
+def test_the_watchdog_waits_longer_than_the_longest_step() -> None:
+    minutes = single("reconciler.service", "Service.WatchdogSec").removesuffix("min")
+    assert int(minutes) * 60 > 600, "git gc may take as long"
+
+
 def test_only_the_daemons_user_reaches_the_helper() -> None:
     user = single("reconciler.service", "Service.User")
     assert single("reconciler-helper.socket", "Socket.SocketUser") == user

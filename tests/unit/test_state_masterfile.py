@@ -251,7 +251,7 @@ def test_a_target_without_dot_in_a_reverse_zone() -> None:
 def test_all_generate_directives_together_are_bounded() -> None:
     count = masterfile.MAX_GENERATED // generate.MAX_RECORDS
     reader = masterfile._Reader("f", ZONE)
-    reader._generated = masterfile.MAX_GENERATED
+    reader.generated = masterfile.MAX_GENERATED
     (entry,) = tokens.entries("$GENERATE 1-1 a$ A 192.0.2.1\n")
     assert isinstance(entry, tokens.Entry)
     reader.entry(entry.tokens, blank=False)

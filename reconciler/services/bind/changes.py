@@ -16,9 +16,9 @@ RRsets = Mapping[Key, RRset]
 class ZoneChange:
     """A zone that is to be served anew, with a serial chosen for it.
 
-    was: what we may have deployed last: of applies that were cut off, the latest first, then of the last one that ended.
-    Empty for a zone that is new to us. serving: named serves it or tries to, so it stands in the configuration already.
-    broken: named tries and cannot (SERVFAIL).
+    was: what we may have deployed last: of applies that were cut off, the latest first, then of the last one that
+    ended. Empty for a zone that is new to us. serving: named serves it or tries to, so it stands in the configuration
+    already. broken: named tries and cannot (SERVFAIL).
     """
 
     want: SiteZone

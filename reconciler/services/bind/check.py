@@ -23,6 +23,7 @@ _AT_ONCE = 2
 _REMEMBERED = 50_000
 _SHOWN = 20
 _PLACE = re.compile(r"\0(?P<name>[0-9]+\.conf):(?P<line>[0-9]+):")
+_SECRET = re.compile(r'\bsecret "([^"]+)"')
 _NOISE = ("not loaded due to errors.",)
 
 
@@ -128,8 +129,7 @@ def _original(copy: conf.Copy, match: re.Match[str]) -> str:
 
 
 def _hide(line: str, secret_text: str) -> str:
-    """The checker may quote what stands near a mistake; a word from the file of keys must not be shown."""
-    words = {word for word in secret_text.replace('"', " ").replace(";", " ").split() if len(word) > 15}
-    for word in words:
-        line = line.replace(word, "(secret)")
+    """The checker may quote what stands near a mistake; a secret must not be shown."""
+    for secret in sorted(set(_SECRET.findall(secret_text)), key=len, reverse=True):
+        line = line.replace(secret, "(secret)")
     return line

@@ -18,6 +18,9 @@ _CLAUSE = re.compile(
 )
 _FIELD = re.compile(r'(algorithm|secret)\s+"?([^"\s;]+)"?\s*;', re.ASCII)
 
+_SHORTEST = 16
+"""Octets of a secret (128 bits): whoever has seen one signed message could find a shorter one by trying all."""
+
 
 def new_key_text(name: str = OWN_KEY) -> str:
     """A key file with a fresh 256-bit secret, in named.conf's syntax. The file that takes it must be private."""
@@ -69,8 +72,9 @@ def _read(path: Path) -> str:
 
 def _checked(secret: str, path: Path) -> str:
     try:
-        if base64.b64decode(secret, validate=True):
-            return secret
+        octets = len(base64.b64decode(secret, validate=True))
     except (binascii.Error, ValueError):
-        pass
-    raise Refused(f"{path}: the secret is not base64; `tsig-keygen` makes one")
+        raise Refused(f"{path}: the secret is not base64; `tsig-keygen` makes one") from None
+    if octets < _SHORTEST:
+        raise Refused(f"{path}: the secret has less than {_SHORTEST} octets; `tsig-keygen` makes a good one")
+    return secret

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from reconciler.dns import serials
 from reconciler.errors import ApplyFailed, Temporary
+from reconciler.services.aside import FOLDER
 from reconciler.services.base import Say
 from reconciler.services.bind import zonefile
-from reconciler.services.bind.aside import FOLDER, save_aside
+from reconciler.services.bind.aside import save_aside
 from reconciler.services.bind.context import Context
 from reconciler.services.bind.dynamic import thaw
 from reconciler.services.bind.render import TsigKey

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.deployed import DeployedZone
-from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
+from reconciler.errors import ApplyFailed, NotPrimary, NotPutBack, ReconcilerError, Temporary, words
 from reconciler.services.base import Drift, Outcome, Say
 from reconciler.services.bind import dynamic, static, update, zonefile
 from reconciler.services.bind.changes import ZoneChange
@@ -56,9 +56,11 @@ class BindStaged:
             self._thaw_held()
             raise
         except ReconcilerError as error:
-            troubles = self._put_back(say)
+            _, troubles = self._put_back(say)
             self._thaw_held()
-            raise ApplyFailed("; ".join([str(error), *troubles])) from error
+            if not troubles and isinstance(error, ApplyFailed):
+                raise
+            raise _joined([error, *troubles]) from error
         except OSError as error:
             self._put_back(say)
             self._thaw_held()
@@ -72,16 +74,14 @@ class BindStaged:
         return [name for name, serials in over.items() if not self.watch.clean(self.served[name].was, serials)]
 
     def undo(self, say: Say) -> Outcome:
-        """Serve again what was served before."""
-        zones: dict[str, DeployedZone] = {}
+        """Serve again what was served before. Raises ApplyFailed or Temporary where that does not go well."""
         if self.configuration:
             self.configuration.undo()
             say("bind: configuration put back")
-        for name, done in reversed(self._done.items()):
-            if done.undo is not None:
-                zones[name] = done.undo()
-                say(f"bind: zone {name} put back, serial {zones[name].serial}")
+        zones, troubles = self._put_back(say)
         self.watch.doubt(zones.keys())
+        if troubles:
+            raise _joined(troubles)
         return Outcome(zones=zones)
 
     def discard(self) -> None:
@@ -114,18 +114,23 @@ class BindStaged:
             return change.want.dynamic
         return self.ctx.rndc.status(change.name).dynamic
 
-    def _put_back(self, say: Say) -> list[str]:
-        """Undo the zones that went well before another did not; what went wrong with that."""
-        troubles = []
+    def _put_back(self, say: Say) -> tuple[dict[str, DeployedZone], list[ReconcilerError]]:
+        """Undo the zones that went well; what they are then, and what went wrong with others."""
+        zones: dict[str, DeployedZone] = {}
+        troubles: list[ReconcilerError] = []
         for name, done in reversed(self._done.items()):
+            if done.undo is None:
+                troubles.append(NotPutBack(f"zone {name} could not be put back: its content from before is not known"))
+                continue
             try:
-                if done.undo is not None:
-                    say(f"bind: zone {name} put back, serial {done.undo().serial}")
+                zones[name] = done.undo()
+                say(f"bind: zone {name} put back, serial {zones[name].serial}")
             except NotPrimary:
                 raise
-            except ReconcilerError as error:
-                troubles.append(f"putting zone {name} back did not go well: {error}")
-        return troubles
+            except (ReconcilerError, OSError) as error:
+                kind = Temporary if isinstance(error, Temporary | OSError) else NotPutBack
+                troubles.append(kind(f"putting zone {name} back did not go well: {words(error)}"))
+        return zones, troubles
 
     def _thaw_held(self) -> None:
         """Zones that were to become static were left frozen until the configuration changed, which it did not."""
@@ -151,3 +156,9 @@ class BindStaged:
         if self._done[change.name].over:
             return f"dynamic update of {name}"
         return f"rndc freeze, reload, thaw {name}" if change.want.dynamic else f"rndc reload {name}"
+
+
+def _joined(errors: list[ReconcilerError]) -> ReconcilerError:
+    """One for all: worth another try where one of them is."""
+    kinds = (kind for kind in (Temporary, NotPutBack) if any(isinstance(error, kind) for error in errors))
+    return next(kinds, ApplyFailed)("; ".join(map(str, errors)))

@@ -18,7 +18,7 @@ import dns.rcode
 from reconciler.deployed import DeployedZone
 from reconciler.dns import serials
 from reconciler.dns.zone import Zone
-from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
+from reconciler.errors import ApplyFailed, NotPrimary, NotPutBack, ReconcilerError, Temporary
 from reconciler.services.bind import dynamic, message, zonefile
 from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.context import Context
@@ -84,20 +84,22 @@ def change(ctx: Context, change: ZoneChange, update: Update, key: TsigKey) -> Do
     except ApplyFailed as error:
         if not session.sent:
             raise
-        raise ApplyFailed(f"{error}; {_put_back(ctx, change, key)}") from error
+        raise _put_back(ctx, change, key, error) from error
     want = change.want
     deployed = DeployedZone(want.zone, True, serial, change.was[-1].file_digest, want.leases)
     return Done(deployed, partial(_undo, ctx, change, key), over=tuple(session.found))
 
 
-def _put_back(ctx: Context, change: ZoneChange, key: TsigKey) -> str:
-    """Take out what was sent; say how that went."""
+def _put_back(ctx: Context, change: ZoneChange, key: TsigKey, cause: ApplyFailed) -> ReconcilerError:
+    """Take out what was sent; the cause, and how that went."""
     try:
-        return f"the records from before are served again, with serial {_undo(ctx, change, key).serial}"
+        serial = _undo(ctx, change, key).serial
     except NotPrimary:
         raise
     except ReconcilerError as error:
-        return f"and the records from before could not be put back: {error}"
+        kind = Temporary if isinstance(error, Temporary) else NotPutBack
+        return kind(f"{cause}; and the records from before could not be put back: {error}")
+    return ApplyFailed(f"{cause}; the records from before are served again, with serial {serial}")
 
 
 def _undo(ctx: Context, done: ZoneChange, key: TsigKey) -> DeployedZone:

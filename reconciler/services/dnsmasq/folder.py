@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from reconciler.effects import Effects
+from reconciler.services import aside
+from reconciler.services.aside import FOLDER
 from reconciler.services.base import File
 from reconciler.services.dnsmasq.render import CONF, HOSTS, READABLE, RESERVATIONS
 
-ASIDE = "aside"
 _FOLDER_MODE = 0o755
 
 
@@ -52,7 +53,7 @@ class Folder:
 
     def leftovers(self) -> list[Path]:
         """Staged files that were never swapped in."""
-        folders = (self.root, self.root / HOSTS, self.root / RESERVATIONS, self.root / ASIDE)
+        folders = (self.root, self.root / HOSTS, self.root / RESERVATIONS, self.root / FOLDER)
         return [path for folder in folders if folder.is_dir() for path in sorted(folder.glob(".*.tmp"))]
 
     def prepare(self, effects: Effects) -> None:
@@ -98,10 +99,8 @@ class Folder:
     def save_aside(self, path: str, content: bytes, effects: Effects) -> str:
         """Keep content that somebody wrote by hand; returns its path relative to the folder."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = f"{ASIDE}/{path.replace('/', '_')}.{stamp}"
-        effects.make_folder(self.root / ASIDE)
-        effects.replace(self.root / target, content)
-        return target
+        kept = aside.keep(self.root / FOLDER, path.replace("/", "_"), stamp, content, effects)
+        return str(kept.relative_to(self.root))
 
 
 def swaps_between(rendered: Mapping[str, File], present: Mapping[str, bytes]) -> dict[str, Swap]:
