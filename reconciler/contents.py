@@ -3,7 +3,7 @@
     STATE/zones/NAME.DIGEST   the state's records, one a line; behind a mark, those of leases
 
 Leases come and go one by one, in zones that may hold very many. So where only leases differ from what such a file
-holds, and not too many of them, no new file is written: the manifest's entry says what differs, beside the file's digest.
+holds, and not too many of them, no new file is written: the manifest's entry says beside the digest what differs.
 """
 
 import hashlib

@@ -88,5 +88,10 @@ def _bounds(items: Sequence[DeployedZone]) -> tuple[DeployedZone, DeployedZone]:
     leases = frozenset[Key]().union(*(item.leases for item in items))
     return (
         DeployedZone(replace(first.zone, rrsets=largest), any(item.dynamic for item in items), serial, leases=leases),
-        DeployedZone(replace(last.zone, rrsets=smallest), all(item.dynamic for item in items), serial, leases=leases),
+        DeployedZone(
+            replace(last.zone, rrsets=smallest),
+            all(item.dynamic for item in items),
+            serial,
+            leases=leases & smallest.keys(),
+        ),
     )

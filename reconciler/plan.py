@@ -15,8 +15,8 @@ from reconciler.site import Site, SiteZone
 class ZonePlan:
     """The change of one zone.
 
-    records_before counts records without SOA and without leases. state_diff: the part of diff that the state brings;
-    the rest comes from leases. soa is (old, new) where the SOA's own values change.
+    records_before counts records without SOA and without leases, where the state changes any. state_diff: the part of
+    diff that the state brings; the rest comes from leases. soa is (old, new) where the SOA's own values change.
     kind_change is "static" or "dynamic" where the zone becomes that.
     """
 
@@ -81,13 +81,14 @@ def make(site: Site, files: Mapping[str, str], deployed: Deployed) -> Plan:
 def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan | None:
     change = diff(old.zone.rrsets if old else {}, new.zone.rrsets if new else {})
     by_state = _without(change, [zone.leases for zone in (old, new) if zone is not None])
+    before = _count(old) if by_state else 0
     if new is None or old is None:
-        return ZonePlan(name, "new" if old is None else "removed", change, by_state, _count(old))
+        return ZonePlan(name, "new" if old is None else "removed", change, by_state, before)
     kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
     soa = None if new.zone.soa == old.zone.soa else (old.zone.soa, new.zone.soa)
     if not (change or soa or kind_change):
         return None
-    return ZonePlan(name, "changed", change, by_state, _count(old), soa, kind_change)
+    return ZonePlan(name, "changed", change, by_state, before, soa, kind_change)
 
 
 def _without(change: ZoneDiff, leases: Sequence[Set[Key]]) -> ZoneDiff:

@@ -4,6 +4,7 @@ Wakes coalesce: any number of them before a pass begins make one pass. A pass th
 tried again after a growing delay; a new wake cuts the delay short. Without any event a pass is made every `resync`.
 """
 
+import gc
 import logging
 import queue
 import threading
@@ -185,6 +186,7 @@ class Loop:
             self._delays = backoff()
         self._log(wake, report)
         self._publish(report)
+        _tidy(everything=wake.housekeeping)
 
     def _make(self, wake: Wake) -> PassReport:
         try:
@@ -240,6 +242,17 @@ class Loop:
         level = logging.INFO if report.result.good else logging.WARNING
         for text in report.lines:
             log.log(level, "%s: %s", wake.trigger, text, extra={"fields": {"commit": report.commit}})
+
+
+def _tidy(*, everything: bool) -> None:
+    """Take what a pass has made out of the garbage collector's sight: looking through it would slow down each next one.
+
+    Nearly all of it is freed without the collector. everything: look through what is kept as well, which takes long.
+    """
+    if everything:
+        gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 _Job = Callable[[bool], None]

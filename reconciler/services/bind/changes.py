@@ -61,8 +61,11 @@ def maybe_ours(deployed: Deployed) -> dict[str, tuple[DeployedZone, ...]]:
 
 
 def differing(want: Mapping[str, SiteZone], deployed: Deployed, again: Collection[str]) -> Iterator[str]:
-    """Names of zones that have to be served anew: new, changed, of another kind, cut off, or in `again`."""
-    for name, item in want.items():
+    """Names of zones that have to be served anew: new, changed, of another kind, cut off, or in `again`.
+
+    Reverse zones come last: a name that is found for an address should have it by then.
+    """
+    for name, item in sorted(want.items(), key=lambda pair: pair[0].endswith(".arpa.")):
         old = deployed.zones.get(name)
         if (
             old is None
