@@ -59,9 +59,9 @@ def body(net: Net, folder: Path) -> None:
         net.neighbour("add", STABLE, "lladdr", MAC, "nud", "stale")
         clone.change({"site.yaml": SITE})
         wait_until(lambda: answers(node, NAME, "AAAA") == [STABLE], timeout=10)
-        assert answers(node, ptr_name(ip_address(STABLE)), "PTR") == [f"{NAME}."]
-        lease = shown(node, STABLE)
-        assert lease is not None
+        wait_until(lambda: answers(node, ptr_name(ip_address(STABLE)), "PTR") == [f"{NAME}."])
+        wait_until(lambda: shown(node, STABLE))
+        lease = shown(node, STABLE) or {}
         assert (lease["mac"], lease["published"], lease["expires"]) == (MAC, f"{NAME}.", None)
         assert status(node)["lease_problems"] == []
 
