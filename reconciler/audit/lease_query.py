@@ -60,7 +60,8 @@ class Wanted:
         """A POSIX extended regular expression that finds at least every line of what `matches` accepts."""
         # What may stand escaped in the line is left open. A name's case is, too.
         texts = [str(self.address)] if self.address else [self._name, self._identity or self._name]
-        return "|".join(_LITERAL.sub(".*", text) for text in texts)
+        # A name that is one hyphen stands escaped as a whole, since a hyphen stands for nothing.
+        return "|".join(".*" if text == "-" else _LITERAL.sub(".*", text) for text in texts)
 
 
 def same_name(text: str, name: str | None, published: str | None) -> bool:

@@ -155,6 +155,13 @@ def test_a_query_for_what_a_record_holds_finds_it_and_its_line(record, part):
         assert part == 3 or wanted.matches(record)
 
 
+def test_a_client_that_calls_itself_a_hyphen_is_found():
+    record = RecordedLease(lease(name="-"), None, 0)
+    line = (lease_tree.write([record]) or b"").decode()
+    assert Wanted("-").matches(record)
+    assert re.search(Wanted("-").pattern(), line)
+
+
 def test_queries():
     record = RecordedLease(lease(name="Anns-Phone"), "phone.example.org.", 0)
     for text in ("192.168.3.57", "52-54-00-12-34-56", "52:54:0:12:34:56", "PHONE", "phone.example.org", "anns-phone"):
