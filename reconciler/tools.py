@@ -5,7 +5,7 @@ Always an argument list, never a shell; bounded in time; output captured. What c
 """
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,14 +36,13 @@ def run(
     stdin: bytes = b"",
     timeout: float = 30.0,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a program to its end, whatever its exit code.
 
     Raises Temporary when it is missing, ends by a signal, or does not end within `timeout` seconds (it is killed then).
     """
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd, env=env, check=False)
+        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd, check=False)
     except FileNotFoundError:
         raise missing(argv[0]) from None
     except subprocess.TimeoutExpired:

@@ -155,17 +155,6 @@ class StateRepo:
             text: str = repo.git.rev_list(*options, _object_id(new), *exclude)
             return text.split()[::-1]
 
-    def subject(self, commit: str) -> str:
-        """First line of a commit's message, unprintable characters replaced."""
-        with self._open() as repo:
-            return _printable(str(_as_commit(repo, commit).summary))
-
-    def author(self, commit: str) -> str:
-        """`Name <mail>` of a commit's author, as the commit claims: nothing checks it."""
-        with self._open() as repo:
-            actor = _as_commit(repo, commit).author
-            return _printable(f"{actor.name or ''} <{actor.email or ''}>".strip())
-
     def _files(self, repo: git.Repo, root: str) -> Tree:
         files: dict[str, Blob] = {}
         size = 0
@@ -263,19 +252,10 @@ def _read(repo: git.Repo, object_id: str, kind: str, *, limit: int) -> bytes:
     return data
 
 
-def _as_commit(repo: git.Repo, commit: str) -> git.Commit:
-    _read(repo, commit, "commit", limit=MAX_BYTES)
-    return git.Commit(repo, bytes.fromhex(commit))
-
-
 def _object_id(text: str) -> str:
     if not _OBJECT_ID.fullmatch(text):
         raise ValueError(f"{text!r} is not an object id")
     return text
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _too_large() -> Refused:
