@@ -34,7 +34,7 @@ def escape(value: bytes) -> bytes:
 def request(verb: str, updates: bytes) -> bytes:
     """The lines for one hook call, ended by an empty one."""
     env = posix.environ
-    lines = [b"verb " + verb.encode(), b"uid %d" % posix.getuid()]
+    lines = [b"verb " + verb.encode(), b"uid %d" % posix.getuid(), b"pid %d" % posix.getppid()]
     lines += [b"update " + escape(line) for line in updates.splitlines()]
     for number in range(int(env.get(b"GIT_PUSH_OPTION_COUNT", b"0"))):
         lines.append(b"option " + escape(env.get(b"GIT_PUSH_OPTION_%d" % number, b"")))

@@ -38,6 +38,14 @@ class Audit:
         """Newest audit commit; None before the first, whose entry must hold everything that is deployed."""
         return self._reader.ref(self._ref)
 
+    def tree(self) -> str | None:
+        """Id of the newest audit commit's content; equal ids, equal files."""
+        tip = self.tip()
+        if tip is None:
+            return None
+        found = tools.run(git(self._repo, "rev-parse", "--verify", "--quiet", f"{tip}^{{tree}}"), cwd=Path("/"))
+        return found.stdout.strip() or None
+
     def record(self, entry: Entry, *, when: int | None = None) -> str:
         """Append an entry, durably; return its commit id. when: Unix time of the commit, now if left out.
 
@@ -45,11 +53,18 @@ class Audit:
         write it; what has been applied stays valid.
         """
         when = int(time.time()) if when is None else when
-        result = self._write(entry, when)
+        result = self._write(self._commits(entry, when))
+        written = result.stdout.strip()
         if result.code:
             # Perhaps somebody else moved the branch, or a state commit is gone: look again, once.
             present = {commit: text for commit, text in entry.notes.items() if self._has(commit)}
-            result = self._write(Entry(entry.subject, entry.trailers, entry.body, entry.files, present), when)
+            commits = self._commits(Entry(entry.subject, entry.trailers, entry.body, entry.files, present), when)
+            if written and written == self.tip():
+                # git moves one ref after the other: the entry is in, only the notes are not.
+                result = self._write(commits[1:])
+            else:
+                result = self._write(commits)
+                written = result.stdout.strip()
         if result.code:
             reason = "; ".join(line for line in result.text.splitlines() if "crash report" not in line)
             raise BadRepository(
@@ -57,10 +72,12 @@ class Audit:
                 f"applied stays; `git -C {self._repo} fsck` tells more"
             )
         self._make_durable()
-        return result.stdout.strip()
+        return written
 
-    def _write(self, entry: Entry, when: int) -> tools.Completed:
-        stream = encode(self._commits(entry, when))
+    def _write(self, commits: list[NewCommit]) -> tools.Completed:
+        if not commits:
+            return tools.Completed(0, b"", "")
+        stream = encode(commits)
         command = git(self._repo, *_SETTINGS, "fast-import", "--quiet", "--done", "--date-format=raw")
         try:
             result = self._effects.run(command, stdin=stream, timeout=120, cwd=Path("/"))

@@ -8,10 +8,15 @@ from reconciler.daemon.protocol import ProtocolError, Request
 from reconciler.errors import Temporary
 
 
+class NoDaemon(Temporary):
+    """Nobody listens at the control socket."""
+
+
 def ask(path: Path, request: Request, show: Callable[[str], None], *, timeout: float = 150.0) -> int:
     """Send `request`, hand every line of the response to `show`, return the exit code.
 
-    Raises Temporary when no daemon answers, ProtocolError when it breaks off in the middle.
+    Raises NoDaemon when none runs, Temporary when it may not be asked or does not answer, ProtocolError when it breaks
+    off in the middle.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -20,7 +25,7 @@ def ask(path: Path, request: Request, show: Callable[[str], None], *, timeout: f
         except PermissionError as error:
             raise Temporary(f"only root and the daemon's own user may ask the daemon at {path}; use sudo") from error
         except OSError as error:
-            raise Temporary(
+            raise NoDaemon(
                 f"no daemon answers at {path} ({error.strerror or error}); `systemctl status reconciler` tells why, "
                 "`--config` names another node.yaml"
             ) from error

@@ -13,6 +13,7 @@ class HookRequest:
 
     verb: "pre-receive" or "post-receive". options: push options (`git push -o`). pushed_by: name of the ssh key, ""
     when there is none. uid: numeric user that runs the hook. environment: git's variables for the quarantine.
+    pid: the receive-pack that runs it.
     """
 
     verb: str
@@ -21,6 +22,7 @@ class HookRequest:
     pushed_by: str = ""
     uid: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    pid: int | None = None
 
 
 def interpret(request: Request) -> HookRequest:
@@ -33,6 +35,7 @@ def interpret(request: Request) -> HookRequest:
             pushed_by=request.one("pushed-by"),
             uid=int(request.one("uid")) if request.one("uid") else None,
             environment=dict(_pair(text) for text in request.all("env")),
+            pid=int(request.one("pid")) if request.one("pid") else None,
         )
     except ValueError as error:
         raise ProtocolError(f"not a hook's request: {error}; `reconciler init` installs matching hooks") from error

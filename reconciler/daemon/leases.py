@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.audit.leases import KEEP_MONTHS, LeaseHistory
 from reconciler.config import LeaseSettings
@@ -24,6 +24,7 @@ from reconciler.join import LeaseRecords
 from reconciler.leases import changes, dnsmasq, isc, kea, notes, policy
 from reconciler.leases.contest import Holders
 from reconciler.leases.lease import Lease, Parsed
+from reconciler.leases.memory import MEMORY, describe, lease_of
 from reconciler.leases.namer import Namer
 from reconciler.leases.records import LeaseRecord
 from reconciler.plan import Plan
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _PROBLEMS_SHOWN = 5
 _DAY = 86400.0
+_RENEWALS = 300.0
+"""Seconds after which renewals alone are worth remembering: after a power cut leases are taken up from there."""
 _RESERVATIONS = f"{Dnsmasq.name}/{RESERVATIONS}/"
 
 
@@ -80,7 +83,10 @@ class Leases:
         self._networks: tuple[policy.LeaseNetwork, ...] = ()
         self._settled = Observed()
         self._pruned_at = 0.0
-        self._memory = state / "leases.json"
+        self._remembered_at = 0.0
+        self._renewed = False
+        self._server_duid: str | None = None
+        self._memory = state / MEMORY
         self._parser = dnsmasq.Parser()
         self._stamps: dict[Path, tuple[int, int, int]] = {}
         self._readings: dict[Path, bytes] = {}
@@ -157,7 +163,9 @@ class Leases:
             self._networks = self._statics[2]
             self.own.settle(self._networks)
         changed = changes.diff(before.leases, after.leases)
-        if changed or before.names != after.names:
+        self._renewed = self._renewed or bool(changed.renewed)
+        renewed = self._renewed and abs(time.time() - self._remembered_at) > _RENEWALS
+        if changed or renewed or before.names != after.names:
             self._note_since(changed)
             try:
                 self._history.record(before.leases, after.leases, names=after.names, when=int(time.time()))
@@ -185,11 +193,13 @@ class Leases:
         own = self.own.kept
         document = {
             "holders": dict(self._holders or {}),
-            "leases": [_describe(lease) for address, lease in self.observed.leases.items() if address not in own],
-            "own": [_describe(lease) for address, lease in self.observed.leases.items() if address in own],
+            "leases": [describe(lease) for address, lease in self.observed.leases.items() if address not in own],
+            "own": [describe(lease) for address, lease in self.observed.leases.items() if address in own],
+            "server_duid": self._server_duid,
             "since": {str(address): moment for address, moment in self.since.items()},
         }
         effects.replace(self._memory, json.dumps(document).encode())
+        self._remembered_at, self._renewed = time.time(), False
 
     def _policy(self, site: Site) -> tuple[policy.Statics, tuple[policy.LeaseNetwork, ...]]:
         if self._statics is None or self._statics[0] is not site:
@@ -219,8 +229,9 @@ class Leases:
             try:
                 document = json.loads(self._memory.read_bytes())
                 self._holders = {str(name): str(holder) for name, holder in document["holders"].items()}
-                self._known = changes.by_address(_lease(item) for item in document["leases"])
-                own = changes.by_address(_lease(item) for item in document.get("own", ()))
+                self._known = changes.by_address(lease_of(item) for item in document["leases"])
+                self._server_duid = document.get("server_duid")
+                own = changes.by_address(lease_of(item) for item in document.get("own", ()))
                 self.own.recall(own.values())
                 self._settled = Observed({**self._known, **own})
                 self.since = {ip_address(text): int(moment) for text, moment in document["since"].items()}
@@ -248,6 +259,7 @@ class Leases:
             self._take(path, stamp, reading, trouble)
         if changed:
             parsed = self._parse()
+            self._server_duid = parsed.server_duid or self._server_duid
             name = self._settings.files[0].name
             trouble += [f"{name}:{item.line}: {item.what}" for item in parsed.problems[:_PROBLEMS_SHOWN]]
             self._known = changes.settled(self._known, parsed)
@@ -270,6 +282,7 @@ class Leases:
         return Parsed(
             leases=tuple(lease for part in parts for lease in part.leases),
             problems=tuple(problem for part in parts for problem in part.problems),
+            server_duid=next((part.server_duid for part in parts if part.server_duid), None),
             complete=all(part.complete for part in parts) and len(parts) == len(self._settings.files),
         )
 
@@ -295,20 +308,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return (found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-def _describe(lease: Lease) -> list[Any]:
-    return [
-        str(lease.address),
-        lease.mac,
-        lease.name,
-        lease.expires,
-        lease.client_id,
-        lease.duid,
-        lease.iaid,
-        lease.temporary,
-    ]
-
-
-def _lease(item: list[Any]) -> Lease:
-    return Lease(ip_address(item[0]), *item[1:])

@@ -16,10 +16,12 @@ from typing import TypeVar
 
 from reconciler.daemon import notify
 from reconciler.daemon.outcome import PassReport, Result, Wake
-from reconciler.daemon.passes import Passes
 from reconciler.errors import Temporary
+from reconciler.services.base import Say
 
 T = TypeVar("T")
+
+Make = Callable[[Wake, Say], PassReport]
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,11 @@ class Listener:
 class Loop:
     """Runs passes and jobs, one after the other, in the thread that calls `run`.
 
-    resync: seconds. tend: called between them, each second at the least; must be quick.
+    make: makes a pass. resync: seconds. tend: called before each of them, each second at the least; must be quick.
     """
 
-    def __init__(self, passes: Passes, *, resync: float, tend: Callable[[], None] = lambda: None) -> None:
-        self.passes = passes
+    def __init__(self, make: Make, *, resync: float, tend: Callable[[], None] = lambda: None) -> None:
+        self._make_pass = make
         self._tend = tend
         self.last: PassReport | None = None
         self.last_applied: PassReport | None = None
@@ -68,7 +70,10 @@ class Loop:
         self._jobs: deque[_Job] = deque()
         self._listeners: list[Listener] = []
         self._reports: OrderedDict[str, PassReport] = OrderedDict()
+        self.thread: int | None = None
+        """The kernel's number of the thread that `run` runs in."""
         self._stopping = False
+        self._nudged = False
         self._ended = False
         self._begun = 0
         self._delays = backoff()
@@ -124,12 +129,26 @@ class Loop:
             if listener in self._listeners:
                 self._listeners.remove(listener)
 
+    def nudge(self) -> None:
+        """Have `tend` called now, without a pass. Any thread may."""
+        with self._condition:
+            self._nudged = True
+            self._condition.notify_all()
+
+    def renew(self) -> None:
+        """A term began or ended: what was to be tried again, or awaited, is so no more. In the loop's thread only."""
+        self.retry_at = self._lease_end = self.last_applied = None
+        self._delays = backoff()
+
     def stop(self) -> None:
-        """End `run` after the step it is in. Any thread and signal handlers may."""
-        self._stopping = True
+        """End `run` after the step it is in. Any thread may, signal handlers may not."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
 
     def run(self) -> None:
         """Work until `stop`."""
+        self.thread = threading.get_native_id()
         self.wake(Wake("start", thorough=True))
         resync_at = time.monotonic() + self._resync
         while True:
@@ -140,6 +159,7 @@ class Loop:
             if job is not None:
                 job(False)
             elif wake is not None:
+                self._tend()
                 if wake.thorough:
                     resync_at = time.monotonic() + self._resync
                 self._pass(wake)
@@ -149,10 +169,14 @@ class Loop:
         with self._condition:
             now = time.monotonic()
             due = min(resync_at, self.retry_at or resync_at, self._lease_end or resync_at)
-            if not self._jobs and not self._wakes and now < due:
-                # Woken at least each second: a signal sets a flag, and systemd wants its sign of life.
+            idle = not (self._jobs or self._wakes or self._stopping or self._nudged)
+            if idle and now < due:
+                # Woken at least each second: watches are tended, and systemd wants its sign of life.
                 self._condition.wait(min(due - now, 1.0))
                 notify.notify("WATCHDOG=1")
+            nudged, self._nudged = self._nudged, False
+            if self._stopping or nudged:
+                return None, None
             if self._jobs:
                 return self._jobs.popleft(), None
             if self._wakes:
@@ -190,7 +214,7 @@ class Loop:
 
     def _make(self, wake: Wake) -> PassReport:
         try:
-            return self.passes.make(wake, self._say)
+            return self._make_pass(wake, self._say)
         except Exception:
             # A mistake of this program's own must not end it: the push that mends or avoids it has to be served.
             log.exception("a pass could not be made")
@@ -210,7 +234,10 @@ class Loop:
                 self.last_applied = report
             settled = {commit for commit in (report.commit, *report.superseded) if commit}
             for commit in settled:
-                self._reports[commit] = report
+                # Who comes late wants to hear of the pass that applied the commit, not of one that found it done.
+                known = self._reports.get(commit)
+                if known is None or known.result is not Result.APPLIED or report.result is not Result.UNCHANGED:
+                    self._reports[commit] = report
                 self._reports.move_to_end(commit)
             while len(self._reports) > _REMEMBERED:
                 self._reports.popitem(last=False)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from reconciler import report
 from reconciler.apply import Applied
-from reconciler.daemon import record
+from reconciler.daemon import followed, lost, record, unreplicated
+from reconciler.daemon.lock import at_work
 from reconciler.daemon.node import Node
 from reconciler.daemon.outcome import PassReport, Result, Wake
 from reconciler.daemon.pause import Pause
@@ -22,8 +23,15 @@ from reconciler.evaluate import Evaluation
 from reconciler.git.maintain import maintain
 from reconciler.role.base import Role
 from reconciler.services.base import Drift, Say
+from reconciler.site import KnownPrefix
 
 log = logging.getLogger(__name__)
+
+_PREPARING = 2.0
+"""Seconds to wait for `reconciler prepare`; after that the pass is tried again later, as with a server that is down."""
+
+_LOCKED = 2.0
+"""Seconds between looks at locks of git that may be stale, and may be of somebody who is at work."""
 
 
 class Passes:
@@ -33,9 +41,15 @@ class Passes:
         self.node = node
         self.recorder = Recorder(node)
         self.pause = Pause(node.config.state, node.effects)
+        self._begun = False
+        self._locked: bool | None = None
+        self._followed = followed.Followed(node.config, node.repo)
+        node.wan.paused = lambda: self.pause.text
         self._recovered = False
         self._drift: tuple[Drift, ...] = ()
         self._given_up: dict[str, PassReport] = {}
+        self._seen: dict[str, KnownPrefix] = {}
+        """The delegated prefixes at the last try."""
 
     def evaluate(self, commit: str) -> Evaluation:
         """Evaluate a commit of the repository against what is deployed."""
@@ -49,11 +63,17 @@ class Passes:
             role = self.node.role.read()
             if role.role is not Role.PRIMARY:
                 return self._end(Result.STANDBY, None, [report.line("standby", "; ".join(role.reasons))])
+            if self._locked is not False:
+                self._locked = not lost.clear_locks(self.node)
+            if not self._begun:
+                lost.begin_term(self.node, self.recorder)
+                self._begun = True
             commit = self.node.repo.head(self.node.config.branch)
             if commit is None:
                 text = f"branch {self.node.config.branch} has no commit yet; push one"
                 return self._end(Result.EMPTY, None, [report.line("empty", text)])
-            made = self._towards(commit, wake, say)
+            with at_work(self.node.config.control, _PREPARING):
+                made = self._towards(commit, wake, say)
             if wake.housekeeping:
                 self._keep_house()
             return made
@@ -70,6 +90,7 @@ class Passes:
         try:
             maintain(self.node.config.repo, self.node.effects)
             self.node.pushes.prune(self.node.effects)
+            unreplicated.settle(self.node, self.node.role.read().replication)
         except NotPrimary:
             raise
         except (ReconcilerError, OSError) as error:
@@ -82,30 +103,43 @@ class Passes:
         self._recover(say)
         deployed = self.node.store.load()
         given_up = self._given_up.get(commit)
-        if given_up is not None and not wake.allow and not wake.again:
-            self._apply_leases(deployed, say)
+        seen = dict(self.node.prefixes.observed())
+        if given_up is not None and seen == self._seen and not wake.allow and not wake.again:
+            self._apply_observed(deployed, wake, say)
             return replace(given_up, finished=time.time(), again_at=self._next_end())
         self._given_up.clear()
+        self._seen = seen
         if wake.allow:
             self._allow(commit, wake)
         if wake.again:
             self.node.evaluator.forget()
+        push = self.node.pushes.find(commit)
+        try:
+            self._followed.check(commit, deployed.commit, push)
+        except Temporary:
+            self._apply_observed(deployed, wake, say)
+            raise
+        push = push or self._followed.push(commit)
         found = self._look_for_drift(commit, deployed) if wake.thorough else None
         evaluation = self.evaluate(commit)
-        push = self.node.pushes.find(commit)
+        if evaluation.site is not None:
+            self.node.prefixes.want(evaluation.site, deployed)
         refusal = self._refusal(evaluation, deployed, push)
         if refusal is not None:
-            self._apply_leases(deployed, say)
+            self._apply_observed(deployed, wake, say)
             refusal = replace(refusal, again_at=self._next_end())
             return self._record_failure(refusal, evaluation, wake, push)
         heal = any(not drift.healed for drift in found or ()) and self._heals(evaluation, found or ())
         assert evaluation.plan is not None
-        if evaluation.plan.empty and deployed.commit == commit and not deployed.pending:
+        same = deployed.commit == commit and not deployed.pending
+        if evaluation.moves and deployed.commit == commit:
+            wake = replace(wake, trigger="address")
+        elif evaluation.plan.empty and same:
             if not heal:
-                self._settle_leases()
+                self._settle(evaluation)
                 return self._unchanged(commit, evaluation, found, wake)
             wake = replace(wake, trigger="drift")
-        elif deployed.commit == commit and not deployed.pending and evaluation.plan.only_leases and not heal:
+        elif same and evaluation.plan.only_leases and not heal:
             return self._lease_pass(evaluation, found, say)
         return self._apply(evaluation, deployed, wake, push, found, say)
 
@@ -159,7 +193,8 @@ class Passes:
             )
         if not reasons:
             return None
-        lines = report.guarded(reasons, how="reconciler apply --allow-mass-change")
+        how = followed.HOW if self.node.config.upstream else "reconciler apply --allow-mass-change"
+        lines = report.guarded(reasons, how=how)
         return self._end(Result.HELD, evaluation.commit, lines)
 
     def _forward(self, deployed: str, evaluation: Evaluation) -> bool:
@@ -170,6 +205,9 @@ class Passes:
     ) -> PassReport:
         lines = [report.line("unchanged", f"{commit[:12]} is what is served")]
         if found is not None:
+            silent = [text for text in (service.unreached() for service in self.node.services) if text]
+            if silent:
+                raise Temporary("; ".join(silent))
             lines += record.drift_lines(found)
             if found and found != self._drift:
                 self.recorder.drift(wake.trigger, commit, found)
@@ -200,7 +238,7 @@ class Passes:
         except ReconcilerError as error:
             failure = self._end(Result.FAILED, commit, record.failed_lines(str(error)))
             return self._record_failure(failure, evaluation, wake, push)
-        self._settle_leases()
+        self._settle(evaluation)
         duration = time.monotonic() - started
         superseded = self._superseded(deployed, commit)
         audit = self.recorder.applied(
@@ -213,8 +251,11 @@ class Passes:
             duration=duration,
             superseded=superseded,
         )
-        servers = [service.name for service in self.node.services]
+        silent = {service.name: service.unreached() for service in self.node.services}
+        servers = [name for name, text in silent.items() if not text]
         lines = record.applied_lines(self.node.config.node, servers, applied, duration)
+        lines += [report.line("waiting", f"{text}; it serves this once it is back") for text in silent.values() if text]
+        lines += [report.line("moved", text) for text in evaluation.moves]
         lines.append(report.line("audit", f"{audit[:9]} (git log origin/audit)" if audit else self.recorder.trouble))
         drift = self._drift = _standing(self._drift if found is None else found, applied)
         warnings = self._warnings(evaluation)
@@ -228,28 +269,35 @@ class Passes:
         assert evaluation.plan is not None
         applied = self.node.applier.apply(evaluation.site, evaluation.commit, say, recorded=True)
         self._recovered = True
-        self._settle_leases()
+        self._settle(evaluation)
         lines = record.lease_lines(evaluation.plan, applied, time.monotonic() - started)
         self._drift = found if found is not None else self._drift
         return self._end(Result.APPLIED, evaluation.commit, lines, self._drift, warnings=self._warnings(evaluation))
 
-    def _apply_leases(self, deployed: Deployed, say: Say) -> None:
-        """While the head cannot be applied, leases go on in the state that is served."""
+    def _apply_observed(self, deployed: Deployed, wake: Wake, say: Say) -> None:
+        """While the head cannot be applied, leases and prefixes are followed in the state that is served."""
         if deployed.commit is None or deployed.pending or not self._readable(deployed.commit):
             return
         try:
             evaluation = self.evaluate(deployed.commit)
+            if evaluation.moves and evaluation.valid and not evaluation.guard_reasons:
+                self._apply(evaluation, deployed, replace(wake, trigger="address"), None, None, say)
+                return
             if evaluation.site is not None and evaluation.plan is not None and evaluation.plan.only_leases:
                 self.node.applier.apply(evaluation.site, deployed.commit, say, recorded=True)
-            self._settle_leases()
+            self._settle(evaluation)
         except NotPrimary:
             raise
         except ReconcilerError as error:
-            log.error("leases could not be served: %s", error)
+            log.error("what was observed could not be served: %s", error)
 
-    def _settle_leases(self) -> None:
+    def _settle(self, evaluation: Evaluation) -> None:
+        """This is what is served now."""
         if self.node.leases is not None:
+            self.recorder.begin()
             self.node.leases.settle(self.node.effects)
+        if evaluation.site is not None:
+            self.node.wan.follow(evaluation.site)
 
     def _superseded(self, deployed: Deployed, commit: str) -> tuple[str, ...]:
         if not deployed.commit or deployed.commit == commit or not self.node.repo.contains(deployed.commit):
@@ -277,17 +325,25 @@ class Passes:
         superseded: tuple[str, ...] = (),
         warnings: tuple[str, ...] = (),
     ) -> PassReport:
+        if self.node.upstream is not None and result is not Result.STANDBY:
+            self.node.upstream.history_changed()
         return PassReport(result, commit, tuple(lines), time.time(), drift, superseded, warnings, self._next_end())
 
     def _warnings(self, evaluation: Evaluation) -> tuple[str, ...]:
-        found = [str(problem) for problem in evaluation.problems]
+        found = [*map(str, evaluation.problems), *evaluation.misfits]
         own, nodes = self.node.config.node, evaluation.site.nodes if evaluation.site else ()
         if nodes and own not in nodes:
             found.append(f"this node is {own} by its node.yaml, which is none of site.yaml's nodes: {', '.join(nodes)}")
         return tuple(found)
 
     def _next_end(self) -> float | None:
-        return self.node.leases.ends if self.node.leases else None
+        """When the next lease ends, or an old prefix's reverse zone, or locks of git are looked at again."""
+        ends: list[float] = [*self.node.store.last.kept.values()]
+        if self.node.leases is not None and self.node.leases.ends is not None:
+            ends.append(self.node.leases.ends)
+        if self._locked:
+            ends.append(time.time() + _LOCKED)
+        return min(ends, default=None)
 
 
 def _standing(before: tuple[Drift, ...], applied: Applied) -> tuple[Drift, ...]:
@@ -300,7 +356,3 @@ def _standing(before: tuple[Drift, ...], applied: Applied) -> tuple[Drift, ...]:
 def _trigger(wake: Wake, push: Push | None) -> str:
     """A pushed commit is often seen by the watcher, or by a start, before the push's own hook tells of it."""
     return push.trigger if push is not None and wake.trigger in ("commit", "start", "retry", "lease") else wake.trigger
-
-
-def _warnings(evaluation: Evaluation) -> tuple[str, ...]:
-    return tuple(str(problem) for problem in evaluation.problems)

@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from reconciler import report
+from reconciler.daemon import unreplicated
 from reconciler.daemon.hook_request import HookRequest
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
 from reconciler.dns.serials import next_serial
-from reconciler.errors import ReconcilerError, words
+from reconciler.errors import BadRepository, ReconcilerError, Temporary, words
 from reconciler.evaluate import Evaluation
+from reconciler.git import forge
 from reconciler.git.receive import Action, Update, judge
 from reconciler.git.repo import Quarantine, StateRepo
+from reconciler.role.base import Replication, Role
 
 Show = Callable[[str], None]
 
@@ -32,12 +35,62 @@ def pusher(request: HookRequest) -> str:
 
 def pre_receive(node: Node, request: HookRequest, show: Show) -> int:
     """Decide on a push; 0 lets it in. Its objects are still in quarantine (githooks(5), git-receive-pack(1))."""
+    if node.config.upstream is not None:
+        where = forge.shown(node.config.upstream.url)
+        show(report.line("refused", f"this node follows {where}: push there, and it is fetched from there"))
+        return 1
+    before = _gate(node, request, show)
+    if before.refusal:
+        return 1
     quarantine = Quarantine.parse(request.environment, node.config.repo)
     with node.repo.quarantined(quarantine).opened() as repo:
         accepted = _judge(node, repo, request, show)
-    if accepted:
-        _remember(node, request)
-    return 0 if accepted else 1
+    if not accepted:
+        return 1
+    _remember(node, request, alone=before.unreplicated is not None)
+    # Asked again, for a check takes its time. A peer that went meanwhile is known by now to have gone: what was just
+    # synced to the shared disk came back when the peer had it, or had been given up.
+    now = _gate(node, request, show)
+    if now.refusal or (now.unreplicated and not _keep_aside(node, request, quarantine, now.unreplicated, show)):
+        return 1
+    if now.unreplicated and not before.unreplicated:
+        _remember(node, request, alone=True)
+    node.receiving.accept(request.pid, request.updates, pusher(request))
+    return 0
+
+
+def stored(node: Node, request: HookRequest, show: Show) -> None:
+    """After a push: if the peer went just while git moved the refs, keep it aside now."""
+    role = node.role.read()
+    peer = role.replication
+    # A standby does not look into the repository; what it let in when it was primary is durable on the disk.
+    if role.role is not Role.PRIMARY or peer is None or peer.in_sync or unreplicated.has(node, request.updates):
+        return
+    if _keep_aside(node, request, None, peer, show):
+        _remember(node, request, alone=True)
+
+
+def _gate(node: Node, request: HookRequest, show: Show) -> unreplicated.Gate:
+    gate = unreplicated.gate(node.role.read(), request.options, node.config.unreplicated)
+    if not gate.refusal and node.receiving.closed:
+        gate = unreplicated.Gate((report.line("refused", node.receiving.closed),))
+    for text in gate.refusal:
+        show(text)
+    return gate
+
+
+def _keep_aside(node: Node, request: HookRequest, quarantine: Quarantine | None, peer: Replication, show: Show) -> bool:
+    """Before git is told yes: if this side's data is discarded, this file is all that is left of the push."""
+    try:
+        path = unreplicated.keep(node, request.updates, pusher(request), quarantine)
+    except (BadRepository, Temporary, OSError) as error:
+        word = "refused" if quarantine else "warning"
+        show(report.line(word, f"the peer does not have it, and no copy could be kept aside: {words(error)}"))
+        return False
+    show(report.line("warning", f"the peer does not have this push yet ({peer.text})"))
+    if path is not None:
+        show(report.line("", f"until it has, a copy is kept on {node.config.node}'s own disk: {path.name}"))
+    return True
 
 
 def _judge(node: Node, repo: StateRepo, request: HookRequest, show: Show) -> bool:
@@ -113,9 +166,9 @@ def serials(node: Node, evaluation: Evaluation) -> dict[str, int]:
     }
 
 
-def _remember(node: Node, request: HookRequest) -> None:
+def _remember(node: Node, request: HookRequest, *, alone: bool) -> None:
     """Durably, before git is told yes: name and options must outlive a restart."""
-    push = Push(pusher(request), request.options)
+    push = Push(pusher(request), request.options, unreplicated=alone)
     for update in request.updates:
         if update.ref == f"refs/heads/{node.config.branch}":
             node.pushes.remember(update.new, push, node.effects)

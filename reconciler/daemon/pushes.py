@@ -21,11 +21,15 @@ _KEEP = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """How a commit came: the pusher's name (of the ssh key, or of the local user), push options, and by what."""
+    """How a commit came: the pusher's name (of the ssh key, or of the local user), push options, and by what.
+
+    unreplicated: the peer could not have it when it was taken.
+    """
 
     pushed_by: str
     options: tuple[str, ...] = ()
     trigger: str = "push"
+    unreplicated: bool = False
 
 
 class Pushes:
@@ -44,7 +48,8 @@ class Pushes:
         try:
             document = json.loads(self._path(commit).read_bytes())
             options = tuple(map(str, document["options"]))
-            return Push(str(document["pushed_by"]), options, str(document.get("trigger", "push")))
+            trigger, unreplicated = str(document.get("trigger", "push")), document.get("unreplicated") is True
+            return Push(str(document["pushed_by"]), options, trigger, unreplicated)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

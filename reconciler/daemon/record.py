@@ -13,6 +13,7 @@ from reconciler.evaluate import Evaluation
 from reconciler.git.fastimport import Files
 from reconciler.plan import Plan
 from reconciler.services.base import Drift, File
+from reconciler.wan.news import News
 
 _DRIFT_SHOWN = 20
 
@@ -69,6 +70,7 @@ def applied_entry(
     pushed_by: str,
     duration: float,
     superseded: Iterable[str],
+    unreplicated: bool = False,
 ) -> Entry:
     """The audit's entry of an apply that went well.
 
@@ -87,6 +89,8 @@ def applied_entry(
             zones=_serials(applied.changed),
             duration=report.seconds(duration),
             drift=applied.drift,
+            unreplicated=unreplicated,
+            moved=evaluation.moves,
         ),
         files=_files(recorded, applied.deployed, evaluation.files),
         notes={
@@ -96,14 +100,18 @@ def applied_entry(
     )
 
 
-def missed_entry(*, node: str, deployed: Deployed, files: Mapping[str, File], pushed_by: str) -> Entry:
+def missed_entry(
+    *, node: str, deployed: Deployed, files: Mapping[str, File], pushed_by: str, unreplicated: bool = False
+) -> Entry:
     """The audit's entry of an apply after which the program ended before it had recorded it."""
     commit = deployed.commit or ""
     serials = ", ".join(f"{name} {zone.serial}" for name, zone in deployed.zones.items() if zone.serial)
     return Entry(
         subject=f"Apply {commit[:12]}: recorded late",
         body="The reconciler ended, or could not write here, before it had recorded this apply.",
-        trailers=_trailers("recovery", commit, node, pushed_by, result="applied", zones=serials),
+        trailers=_trailers(
+            "recovery", commit, node, pushed_by, result="applied", zones=serials, unreplicated=unreplicated
+        ),
         files=_files(None, deployed, files),
         notes={commit: f"applied on {node}: {serials or 'no serial changed'}"},
     )
@@ -121,12 +129,14 @@ def _state_only(zones: Mapping[str, DeployedZone]) -> dict[str, DeployedZone]:
     return {name: replace(zone, zone=zone.state) if zone.leases else zone for name, zone in zones.items()}
 
 
-def failure_entry(*, trigger: str, node: str, commit: str, pushed_by: str, result: str, text: str) -> Entry:
+def failure_entry(
+    *, trigger: str, node: str, commit: str, pushed_by: str, result: str, text: str, unreplicated: bool = False
+) -> Entry:
     """The audit's entry of an apply that did not happen or did not hold."""
     return Entry(
         subject=f"Not applied {commit[:12]}: {text.splitlines()[0] if text else result}",
         body=text,
-        trailers=_trailers(trigger, commit, node, pushed_by, result=result),
+        trailers=_trailers(trigger, commit, node, pushed_by, result=result, unreplicated=unreplicated),
         files={},
         notes={commit: f"{result} on {node}: {text}"},
     )
@@ -143,9 +153,46 @@ def drift_entry(*, trigger: str, node: str, commit: str, found: Sequence[Drift])
     )
 
 
+def lost_entry(*, node: str, lines: Sequence[str], count: int) -> Entry:
+    """The audit's entry of pushes that this node had kept aside, and that are not in the repository any more."""
+    return Entry(
+        subject=f"Lost: {count} {'push' if count == 1 else 'pushes'} of {node} offered as lost/{node}/…",
+        body="\n".join(
+            [
+                f"{node} took these while its peer was away, and its data was discarded for the peer's afterwards.",
+                *lines,
+            ]
+        ),
+        trailers=_trailers("failover", "", node, "", result="offered"),
+        files={},
+        notes={},
+    )
+
+
+def unreplicated(push: Push | None) -> bool:
+    """Whether it came by a push that the peer could not have."""
+    return push is not None and push.unreplicated
+
+
+def address_entry(*, node: str, news: News) -> Entry:
+    """The audit's entry of what happened to the public address. It changes nothing of what is deployed."""
+    trailers = [("Trigger", "address"), ("Node", node), ("Pushed-by", news.asked_by), ("Result", news.result)]
+    trailers += [("Address", news.address), ("Said-by", ", ".join(news.said_by)), ("Names", ", ".join(news.names))]
+    return Entry(subject=news.text, trailers=tuple((key, value) for key, value in trailers if value))
+
+
 def pushed_by(push: Push | None, by: str) -> str:
     """Who stands behind an apply."""
-    return push.pushed_by if push else by
+    return push.pushed_by if push and push.pushed_by else by
+
+
+def fetched(entry: Entry, committer: str, problem: str) -> Entry:
+    """The entry of a node that follows an upstream, which does not tell who pushed.
+
+    committer: of the commit that it is about. problem: why upstream's history could not be looked at before.
+    """
+    more = (("Committed-by", committer), ("Upstream", problem and f"history not looked at: {problem}"))
+    return replace(entry, trailers=(*entry.trailers, *((key, value) for key, value in more if value)))
 
 
 def _trailers(
@@ -158,9 +205,17 @@ def _trailers(
     zones: str = "",
     duration: str = "",
     drift: Sequence[Drift] = (),
+    unreplicated: bool = False,
+    moved: Sequence[str] = (),
 ) -> tuple[tuple[str, str], ...]:
     trailers = [("Trigger", trigger), ("State", commit), ("Node", node), ("Pushed-by", who), ("Result", result)]
-    trailers += [("Zones", zones), ("Duration", duration), ("Drift", str(len(drift)) if drift else "")]
+    trailers += [
+        ("Moved", "; ".join(moved)),
+        ("Zones", zones),
+        ("Duration", duration),
+        ("Drift", str(len(drift)) if drift else ""),
+        ("Unreplicated", "yes" if unreplicated else ""),
+    ]
     return tuple((key, value) for key, value in trailers if value)
 
 

@@ -6,10 +6,13 @@ History stays one line that only grows, so whoever pushes next builds on the rol
 import re
 
 from reconciler import report
+from reconciler.daemon import unreplicated
 from reconciler.daemon.node import Node
 from reconciler.daemon.pushes import Push
 from reconciler.errors import BadRepository, Refused
+from reconciler.git import forge
 from reconciler.git.command import git
+from reconciler.git.receive import Update
 
 
 def commit_older_state(node: Node, older: str, by: str, *, allow: bool) -> str:
@@ -17,6 +20,11 @@ def commit_older_state(node: Node, older: str, by: str, *, allow: bool) -> str:
 
     Raises Refused, also for what the guard would hold back unless `allow` says that it is meant.
     """
+    if node.config.upstream is not None:
+        where = forge.shown(node.config.upstream.url)
+        raise Refused(f"this node follows {where}; in a clone `git revert` what is to go, and push it there")
+    # Before the repository is looked at: a standby opens nothing there.
+    node.effects.check("roll back")
     repo, branch = node.repo, node.config.branch
     head = repo.head(branch)
     if head is None:
@@ -32,9 +40,15 @@ def commit_older_state(node: Node, older: str, by: str, *, allow: bool) -> str:
         raise Refused("\n".join(report.guarded(evaluation.guard_reasons, how=how)))
     message = f"Roll back to {commit[:12]}\n\nBrings back the state of {commit}, asked for by {by}.\n"
     new = _git(node, *_identity(by, node.config.node), "commit-tree", f"{commit}^{{tree}}", "-p", head, "-m", message)
+    ref, peer = f"refs/heads/{branch}", node.role.read().replication
+    alone = peer is not None and not peer.in_sync
+    if alone:
+        # Not refused, unlike a push: who asks for it stands at this node and sees that something has to be undone.
+        unreplicated.keep(node, [Update(head, new, ref)], by, None)
     # Before the branch moves: a pass that sees it first has to know that this was meant.
-    node.pushes.remember(new, Push(by, (report.ALLOW,) if allow else (), trigger="rollback"), node.effects)
-    _git(node, "update-ref", "-m", "rollback", f"refs/heads/{branch}", new, head)
+    push = Push(by, (report.ALLOW,) if allow else (), trigger="rollback", unreplicated=alone)
+    node.pushes.remember(new, push, node.effects)
+    _git(node, "update-ref", "-m", "rollback", ref, new, head)
     return new
 
 

@@ -1,13 +1,16 @@
-"""`reconciler run`: start, serve until SIGTERM, stop cleanly."""
+"""`reconciler run`: start, serve until SIGTERM, stop cleanly.
 
-import contextlib
+The main thread waits for signals and nothing else, so that it is there also while the loop hangs in a frozen disk.
+"""
+
 import gc
 import logging
+import os
+import select
 import signal
-from collections.abc import Sequence
+import threading
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
 from reconciler import config as node_config
 from reconciler.config import NodeConfig
@@ -15,32 +18,17 @@ from reconciler.daemon import logs
 from reconciler.daemon.control import ControlServer
 from reconciler.daemon.lock import exclusive
 from reconciler.daemon.loop import Loop
-from reconciler.daemon.node import assemble
 from reconciler.daemon.notify import notify
 from reconciler.daemon.outcome import Wake
-from reconciler.daemon.passes import Passes
+from reconciler.daemon.stuck import Stuck
+from reconciler.daemon.term import Terms
 from reconciler.daemon.verbs import Verbs
-from reconciler.errors import ConfigError, Temporary
-from reconciler.watch.git import GitWatch
-from reconciler.watch.leases import KEA_SIBLINGS, LeaseWatch
+from reconciler.errors import ConfigError, ReconcilerError
 
 log = logging.getLogger(__name__)
 
-
-class Watcher(Protocol):
-    """Something that wakes the loop."""
-
-    def start(self) -> None:
-        """Begin; raises Temporary where that is not possible yet."""
-        ...
-
-    def stop(self) -> None:
-        """End."""
-        ...
-
-    def alive(self) -> bool:
-        """Whether events can still arrive."""
-        ...
+_GLANCE = 0.5
+"""Seconds between looks at a loop that is to end."""
 
 
 class _Signals:
@@ -49,15 +37,29 @@ class _Signals:
     def __init__(self) -> None:
         self.stop = False
         self.reload = False
+        self.ended = False
+        """The loop has ended. Its thread may be alive for an instant longer."""
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGINT, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
 
+    def wait(self) -> None:
+        """Wait for a signal, or for `wake`."""
+        select.select([self._event], [], [])
+        os.eventfd_read(self._event)
+
+    def wake(self) -> None:
+        """End `wait`. Any thread may."""
+        os.eventfd_write(self._event, 1)
+
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         self.stop = True
+        self.wake()
 
     def _on_reload(self, signum: int, frame: FrameType | None) -> None:
         self.reload = True
+        self.wake()
 
 
 def run(path: Path) -> None:
@@ -86,69 +88,74 @@ def _serve(settings: NodeConfig, path: Path, signals: _Signals) -> NodeConfig | 
 
     Raises ConfigError, before anything is served, when they cannot be used.
     """
-    node = assemble(settings)
-    watches: list[tuple[str, Watcher]] = [
-        ("commit", GitWatch(settings.repo, settings.branch, lambda: loop.wake(Wake("commit"))))
-    ]
-    for place, names in _lease_places(settings).items():
-        watch = LeaseWatch(place / names[0], lambda: loop.wake(Wake("lease")), beside=names[1:])
-        watches.append(("lease", watch))
-        if node.leases is not None:
-            node.leases.watches.append(watch)
-    if node.leases is not None:
-        node.leases.own.wake = lambda: loop.wake(Wake("lease"))
-        node.leases.watches.append(node.leases.own)
-        watches.append(("lease", node.leases.own))
-    fresh: list[NodeConfig] = []
-
-    def tend() -> None:
-        if signals.reload:
-            signals.reload = False
-            fresh[:] = _read_anew(path)
-        if signals.stop or fresh:
-            loop.stop()
-        else:
-            _keep_watching(watches, loop)
-
-    loop = Loop(Passes(node), resync=settings.resync, tend=tend)
-    loop.passes.pause.recall()
-    control = ControlServer(settings.control, Verbs(node, loop).table())
+    terms = Terms(
+        settings,
+        wake=lambda trigger: loop.wake(Wake(trigger, thorough=trigger == "failover")),
+        nudge=lambda: loop.nudge(),  # noqa: PLW0108  the loop is made below
+    )
+    loop = Loop(terms.make, resync=settings.resync, tend=lambda: _tend(terms, loop))
+    control = ControlServer(settings.control, Verbs(terms, loop).table())
     control.start()
     notify("READY=1", f"STATUS=watching {settings.repo}")
     log.info("node %s watches branch %s of %s", settings.node, settings.branch, settings.repo)
+    signals.ended = False
+    thread = threading.Thread(target=_run_loop, args=(loop, signals), name="loop", daemon=True)
+    thread.start()
+    fresh = _wait(path, signals)
+    notify("RELOADING=1" if fresh else "STOPPING=1")
+    _end(thread, loop)
+    terms.stop()
+    control.stop()
+    if fresh is None and not signals.stop:
+        # Nobody asked for that: whoever started this has to see that it failed, and start it again.
+        raise ReconcilerError("the daemon met an error of its own and ended, see its log; it has to be started again")
+    return fresh
+
+
+def _tend(terms: Terms, loop: Loop) -> None:
+    if terms.tend():
+        loop.renew()
+
+
+def _run_loop(loop: Loop, signals: _Signals) -> None:
     try:
         loop.run()
+    except BaseException:
+        log.exception("the loop ended")
     finally:
-        notify("STOPPING=1" if signals.stop else "RELOADING=1")
-        for _, each in watches:
-            each.stop()
-        control.stop()
-    return None if signals.stop else fresh[0]
+        signals.ended = True
+        signals.wake()
 
 
-def _read_anew(path: Path) -> list[NodeConfig]:
-    """The settings; none when they cannot be used."""
+def _wait(path: Path, signals: _Signals) -> NodeConfig | None:
+    """New settings after SIGHUP; None after SIGTERM."""
+    while not (signals.stop or signals.ended):
+        signals.wait()
+        if signals.reload:
+            signals.reload = False
+            fresh = _read_anew(path)
+            if fresh is not None and not signals.stop:
+                return fresh
+    return None
+
+
+def _end(thread: threading.Thread, loop: Loop) -> None:
+    """Have the loop end its step. A process whose loop hangs in a frozen disk ends without it."""
+    asked = threading.Thread(target=loop.stop, name="stop", daemon=True)
+    asked.start()
+    stuck = Stuck(loop.thread)
+    while thread.is_alive():
+        thread.join(_GLANCE)
+        if stuck.look():
+            log.error("the disk does not answer; ending without it. What was being done is finished at the next start")
+            logging.shutdown()
+            os._exit(1)
+
+
+def _read_anew(path: Path) -> NodeConfig | None:
+    """The settings; None when they cannot be used."""
     try:
-        return [node_config.load(path)]
+        return node_config.load(path)
     except ConfigError as error:
         log.error("the settings stay as they were: %s", error)
-        return []
-
-
-def _lease_places(settings: NodeConfig) -> dict[Path, list[str]]:
-    """Lease files by folder, with what lies beside them and tells of leases too."""
-    places: dict[Path, list[str]] = {}
-    source = settings.lease_source
-    for path in source.files if source else ():
-        beside = [path.name + suffix for suffix in KEA_SIBLINGS] if source and source.format == "kea" else []
-        places.setdefault(path.parent, []).extend([path.name, f"{path.name}.macs", *beside])
-    return places
-
-
-def _keep_watching(watches: Sequence[tuple[str, Watcher]], loop: Loop) -> None:
-    """Watch, again after it was away; what came meanwhile is found by a pass."""
-    for trigger, watch in watches:
-        if not watch.alive():
-            with contextlib.suppress(Temporary):
-                watch.start()
-                loop.wake(Wake(trigger))
+        return None

@@ -11,14 +11,16 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from reconciler import report
-from reconciler.daemon import push, rollback, status
+from reconciler.daemon import demotion, push, rollback, status
 from reconciler.daemon.control import Answer
 from reconciler.daemon.hook_request import interpret
 from reconciler.daemon.loop import Listener, Loop
 from reconciler.daemon.node import Node
 from reconciler.daemon.outcome import PassReport, Wake
 from reconciler.daemon.protocol import Request
-from reconciler.errors import ReconcilerError, Temporary
+from reconciler.daemon.term import Terms
+from reconciler.errors import ReconcilerError, Refused, Temporary
+from reconciler.role.base import Role
 
 T = TypeVar("T")
 Show = Callable[[str], None]
@@ -36,9 +38,14 @@ QUIET = 2.0
 class Verbs:
     """The verbs of one daemon."""
 
-    def __init__(self, node: Node, loop: Loop) -> None:
-        self._node = node
+    def __init__(self, terms: Terms, loop: Loop) -> None:
+        self._terms = terms
         self._loop = loop
+
+    @property
+    def _node(self) -> Node:
+        """The node as it is put together for this term."""
+        return self._terms.passes.node
 
     def table(self) -> dict[str, Answer]:
         """Verb to what answers it."""
@@ -52,6 +59,11 @@ class Verbs:
             "rollback": self.rollback,
             "leases": self.leases,
             "hint": self.hint,
+            "role": self.role,
+            "demote": self.demote,
+            "alarm": self.alarm,
+            "fetch": self.fetch,
+            "publish": self.publish,
         }
 
     def pre_receive(self, request: Request, show: Show) -> int:
@@ -73,6 +85,11 @@ class Verbs:
         """Wait for what was pushed to be applied, and tell."""
         ref = f"refs/heads/{self._node.config.branch}"
         hook = interpret(request)
+        said: list[str] = []
+        with contextlib.suppress(ReconcilerError, OSError):
+            self._in_loop(lambda: push.stored(self._node, hook, said.append))
+        for text in said:
+            show(text)
         for update in hook.updates:
             if update.ref == ref:
                 listener = self._loop.listen(update.new)
@@ -82,7 +99,7 @@ class Verbs:
 
     def status(self, request: Request, show: Show) -> int:
         """The status as JSON; exit code 1 when something needs a person. Never waits for the loop."""
-        document = status.document(self._node, self._loop)
+        document = status.document(self._terms, self._loop)
         show(json.dumps(document))
         return 0 if document["healthy"] else 1
 
@@ -98,13 +115,13 @@ class Verbs:
         reason = request.one("reason")
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime())
         text = f"by {push.pusher(interpret(request))} since {since}" + (f" ({reason})" if reason else "")
-        self._in_loop(lambda: self._loop.passes.pause.begin(text))
+        self._in_loop(lambda: self._terms.passes.pause.begin(text))
         show(report.line("paused", f"{text}; pushes are checked and stored, and applied at `reconciler resume`"))
         return 0
 
     def resume(self, request: Request, show: Show) -> int:
         """End a pause, and make a pass."""
-        self._in_loop(self._loop.passes.pause.end)
+        self._in_loop(self._terms.passes.pause.end)
         return self.apply(request, show)
 
     def rollback(self, request: Request, show: Show) -> int:
@@ -131,6 +148,48 @@ class Verbs:
                     self._loop.submit(partial(leases.release, ip_address(text)))
         self._loop.wake(Wake("lease"))
         return 0
+
+    def role(self, request: Request, show: Show) -> int:
+        """The role and its conditions as JSON; exit code 1 for a standby. Never waits for the loop."""
+        document = status.role(self._terms)
+        show(json.dumps(document))
+        return 0 if document["role"] == Role.PRIMARY.value else 1
+
+    def alarm(self, request: Request, show: Show) -> int:
+        """A script says that a person is needed."""
+        self._terms.alarms.sound(request.one("text") or "an alarm without words")
+        return 0
+
+    def publish(self, request: Request, show: Show) -> int:
+        """Publish the public address though that failed or is believed to be done. Does not wait for the outcome."""
+        alone = request.one("alone") == "yes"
+        self._node.wan.publish(push.pusher(interpret(request)), alone=alone)
+        show(report.line("asked", "it is published now, as the provider's intervals allow; `reconciler wan` tells"))
+        return 0
+
+    def demote(self, request: Request, show: Show) -> int:
+        """Lay the role down and let go of the shared disk; see daemon/demotion.py."""
+        return demotion.demote(self._terms, self._loop, push.pusher(interpret(request)), show)
+
+    def fetch(self, request: Request, show: Show) -> int:
+        """Fetch from upstream now; on the primary, wait for what came to be applied."""
+        upstream = self._node.upstream
+        if upstream is None:
+            raise Refused("node.yaml has no `upstream:`; this node is pushed to")
+        moved = upstream.fetch_now()
+        where = f"{self._node.config.branch} is {moved.new[:12] if moved.new else 'empty'}"
+        came = report.plural(moved.commits, "commit") if moved.old != moved.new else "up to date"
+        show(report.line("fetch", f"{came}, {where}"))
+        if not self._terms.begun:
+            valid, lines = upstream.checked()
+            for text in lines:
+                show(text)
+            return 0 if valid else 1
+        if moved.old == moved.new:
+            return 0
+        listener = self._loop.listen(moved.new)
+        self._loop.wake(Wake("commit"))
+        return self._await(listener, show)
 
     def _in_loop(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
         """Have the loop's thread do `work`; return or raise what it does."""

@@ -8,10 +8,14 @@ RESERVED = (
     "refs/heads/audit",
     "refs/heads/leases",
     "refs/heads/lost",
+    "refs/tags/lost",
     "refs/notes/reconciler",
     "refs/replace",
 )
 """Refs that only the reconciler writes, with all below them (refs/replace: nobody, it falsifies history)."""
+
+LOST = ("refs/heads/lost", "refs/tags/lost")
+"""What lies below these is for people to look through, and theirs to delete when they have."""
 
 IsAncestor = Callable[[str, str], bool]
 """(ancestor, descendant) → whether the second contains the first."""
@@ -61,6 +65,8 @@ def judge(updates: Sequence[Update], deployed_branch: str, is_ancestor: IsAncest
 def _judge(update: Update, branch: str, is_ancestor: IsAncestor) -> Verdict:
     deployed = f"refs/heads/{branch}"
     reserved = next((name for name in RESERVED if _within(update.ref, name) or _within(name, update.ref)), None)
+    if reserved in LOST and update.deletes and update.ref != reserved and _within(update.ref, reserved):
+        return Verdict(update, Action.IGNORE)
     if reserved:
         return Verdict(update, Action.REFUSE, f"{update.ref} is kept for the reconciler; use another name")
     if update.ref == deployed:

@@ -1,6 +1,6 @@
 """Role of a node without a partner: always primary."""
 
-from reconciler.role.base import Role, RoleReport
+from reconciler.role.base import Condition, RoleReport
 
 
 class Always:
@@ -10,4 +10,4 @@ class Always:
 
     def read(self) -> RoleReport:
         """Primary, always."""
-        return RoleReport(Role.PRIMARY, ("this node stands alone (role provider `always`)",))
+        return RoleReport((Condition(True, "this node stands alone (role provider `always`)"),))

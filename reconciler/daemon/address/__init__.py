@@ -1,0 +1,1 @@
+"""The public address on a primary: threads that ask for it and publish it."""
