@@ -1,18 +1,24 @@
 """Joins desired state into the site. Pure: the same state gives the same site and the same problems."""
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
-from reconciler.build import leased, naming, networks, placing, reverse, zones
+from reconciler.build import delegated, leased, naming, networks, placing, reverse, zones
+from reconciler.build.delegated import Known
 from reconciler.build.naming import Scope
 from reconciler.checks import addresses, policies, records, sizes
 from reconciler.checks import names as name_checks
 from reconciler.checks import networks as network_checks
 from reconciler.checks import reverse as reverse_checks
+from reconciler.checks import wan as wan_checks
 from reconciler.checks.joined import Resident, ReverseZones, ZoneRecords
 from reconciler.checks.report import Report
 from reconciler.site import Site
 from reconciler.state.model import State
 from reconciler.state.problem import Problem
+
+_NONE: Known = MappingProxyType({})
 
 
 class Built(NamedTuple):
@@ -22,8 +28,58 @@ class Built(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def build(state: State) -> Built:
-    """Join networks, hosts and zone files into the site, and check all of it across files."""
+def build(state: State, known: Known = _NONE, *, valid: bool = False) -> Built:
+    """Join networks, hosts and zone files into the site, and check all of it across files.
+
+    known: delegated prefixes, into which the state's subnets fit (see `delegated.choose`). Whether there is an error
+    depends on the state alone, but for one case: a known prefix that is a written one as well. valid: that there is
+    none is known from a build with other prefixes.
+    """
+    stand_ins = delegated.stand_ins(state)
+    if not stand_ins:
+        return _build(state)
+    used = {source: known[source] for source in stand_ins if source in known}
+    report, built = Report(), Built(None, ())
+    if not valid or not used:
+        delegated.check(state, report)
+        built = _build(delegated.resolve(state, stand_ins))
+        if built.site is None or report.failed:
+            _tell_stand_ins(state, stand_ins, report)
+            return Built(None, tuple(sorted({*built.problems, *report.sorted()})))
+    if used:
+        built = _build(delegated.resolve(state, {**stand_ins, **used}))
+    unknown = {source: stand_in for source, stand_in in stand_ins.items() if source not in used}
+    _warn_unknown(state, unknown, report)
+    site = built.site and _finished(delegated.strip(built.site, unknown), state, used)
+    return Built(site, tuple(sorted({*built.problems, *report.sorted()})))
+
+
+def _tell_stand_ins(state: State, stand_ins: Known, report: Report) -> None:
+    for name, item in delegated.delegations(state).items():
+        stand_in = stand_ins[item.prefix_from].prefix
+        what = f'network "{name}" is checked as if its prefix, which may change, were in {stand_in}'
+        report.warn(state.site_locator.at("networks", name, "ipv6"), what, "write suffixes for addresses in it")
+
+
+def _warn_unknown(state: State, unknown: Known, report: Report) -> None:
+    for name, item in delegated.delegations(state).items():
+        if item.prefix_from in unknown:
+            report.warn(
+                state.site_locator.at("networks", name, "ipv6"),
+                f'the IPv6 prefix of network "{name}" is not known yet, so nothing is served of it',
+                f"it comes when {item.prefix_from} shows one; until then {unknown[item.prefix_from].prefix} stands in",
+            )
+
+
+def _finished(site: Site, state: State, known: Known) -> Site:
+    networks = dict(site.networks)
+    for name, item in delegated.delegations(state).items():
+        virtual = delegated.virtual_suffixes(state.site.networks[name])
+        networks[name] = replace(networks[name], delegated=item, virtual=virtual)
+    return replace(site, networks=networks, prefixes=known)
+
+
+def _build(state: State) -> Built:
     report = Report()
     network_checks.check(state, report)
     nets = networks.networks(state, report)
@@ -35,6 +91,7 @@ def build(state: State) -> Built:
     if not sizes.check(state, zone_names, report):
         return Built(None, report.sorted())
     policies.check(state, zone_names, report)
+    wan_checks.check(state, report)
     scope = Scope(state, nets, zone_names, state.site.zones)
     hosts = naming.named(residents, scope, report)
     data = ZoneRecords(zone_names)
@@ -61,6 +118,7 @@ def build(state: State) -> Built:
         state.bind_hatches,
         state.dnsmasq_hatches,
         tuple(state.site.nodes),
+        state.site.wan,
     )
     site = leased.with_lease_zones(site, state.site.zones)
     policies.check_static(state, site.zones, report)

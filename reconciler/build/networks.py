@@ -42,8 +42,8 @@ def networks(state: State, report: Report) -> Networks:
             )
             domain = "invalid."
         result[name] = SiteNetwork(name, domain, settings)
-        for prefix in (settings.ipv4, settings.ipv6):
+        for prefix in (settings.ipv4, settings.prefix6):
             if prefix is not None:
                 prefixes.add(prefix, name)
-    with_ipv6 = tuple(name for name, network in result.items() if network.settings.ipv6)
+    with_ipv6 = tuple(name for name, network in result.items() if network.settings.prefix6)
     return Networks(result, prefixes, with_ipv6)

@@ -78,7 +78,7 @@ def _suffix_home(
     suffix: IPv6Address, source: Source, homes: Sequence[str], networks: Networks, report: Report
 ) -> str | None:
     """The network whose prefix completes a suffix: the only one of `homes`, or of all, that has a prefix."""
-    mine = [name for name in homes if networks.by_name[name].settings.ipv6]
+    mine = [name for name in homes if networks.by_name[name].settings.prefix6]
     candidates = mine if homes else networks.with_ipv6
     if len(candidates) == 1:
         return candidates[0]
@@ -98,7 +98,7 @@ def _suffix_home(
 
 
 def _joined(suffix: IPv6Address, source: Source, network: SiteNetwork, report: Report) -> Address | None:
-    prefix = network.settings.ipv6
+    prefix = network.settings.prefix6
     if prefix is not None and int(suffix) & int(prefix.netmask):
         report.error(
             source,

@@ -38,7 +38,7 @@ def reverse_zones(state: State, networks: Sequence[SiteNetwork], report: Report)
         if len(explicit) < len(network.settings.reverse or ()):
             continue  # Some were refused: what is meant is not known.
         families = {zone.network.version for zone, _ in explicit}
-        for prefix in (network.settings.ipv4, network.settings.ipv6):
+        for prefix in (network.settings.ipv4, network.settings.prefix6):
             if prefix is None or prefix.version in families:
                 continue
             if not any(_covers(zone.network, prefix) for zone in from_files):
@@ -54,7 +54,7 @@ def domains(zones: ReverseZones, networks: Sequence[SiteNetwork]) -> dict[str, s
     for zone in zones.zones.values():
         by_zone.add(zone.network, zone.name)
     for network in networks:
-        for prefix in (network.settings.ipv4, network.settings.ipv6):
+        for prefix in (network.settings.ipv4, network.settings.prefix6):
             if prefix is not None:
                 by_network.add(prefix, network.domain)
                 for name in by_zone.find(prefix.network_address):
@@ -90,7 +90,7 @@ def _explicit(state: State, network: SiteNetwork, report: Report) -> Iterator[tu
                 "write a name below in-addr.arpa or ip6.arpa, as your provider delegated it",
             )
             continue
-        prefix = settings.ipv4 if zone.network.version == 4 else settings.ipv6
+        prefix = settings.ipv4 if zone.network.version == 4 else settings.prefix6
         if prefix is None or not (_covers(zone.network, prefix) or _covers(prefix, zone.network)):
             report.error(
                 place,

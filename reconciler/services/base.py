@@ -103,6 +103,17 @@ class Service(Protocol):
         """
         ...
 
+    def unreached(self) -> str:
+        """That the server does not answer, as a sentence; "" when it does, or is not one to ask. Any thread may."""
+        ...
+
+    def flush(self, effects: Effects) -> None:
+        """Before this node gives its role away: have the server write down what it keeps in memory or a journal.
+
+        Raises Temporary when the server cannot be asked.
+        """
+        ...
+
     def recover(self, deployed: Deployed, effects: Effects, say: Say) -> None:
         """After a crash: leave no zone frozen and no staged file lying about. Called before the first apply."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from reconciler.dns import serials
 from reconciler.errors import ApplyFailed, Temporary
-from reconciler.services.aside import FOLDER
+from reconciler.services import aside
 from reconciler.services.base import Say
 from reconciler.services.bind import zonefile
 from reconciler.services.bind.aside import save_aside
@@ -16,11 +16,8 @@ from reconciler.services.bind.transfer import transfer
 
 def recover(ctx: Context, dynamic: Sequence[str], key: Callable[[], TsigKey], say: Say) -> None:
     """Remove our staged files; thaw the zones that are frozen. A named that is down has none and is no error."""
-    folder = ctx.settings.directory
-    for place in (folder, folder / "zones", folder / FOLDER):
-        for path in sorted(place.glob(".*.tmp")):
-            ctx.effects.unlink(path)
-            say(f"bind: removed {path}, left from an apply that was cut off")
+    for path in aside.remove_staged(ctx.settings.directory, ctx.effects):
+        say(f"bind: removed {path}, left from an apply that was cut off")
     try:
         for name in dynamic:
             if ctx.rndc.status(name).frozen:

@@ -87,6 +87,10 @@ class Rndc:
         """Read named.conf anew; load new zones, drop removed ones, leave all others alone."""
         return self._run("reconfig")
 
+    def sync(self) -> Answer:
+        """Write what dynamic zones got by updates from their journals into their files; the journals stay."""
+        return self._run("sync")
+
     def _zone(self, verb: str, zone: str) -> Answer:
         return self._run(verb, *self._place(zone))
 

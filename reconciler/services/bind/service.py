@@ -1,6 +1,7 @@
 """BIND as a managed server: what it is to serve, checking that, and staging what differs."""
 
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,17 @@ class Bind:
         known = changes.maybe_ours(deployed)
         dynamic = sorted(name for name, zones in known.items() if any(zone.dynamic for zone in zones))
         recover(self._context(effects, {}), dynamic, self._own_key, say)
+
+    def unreached(self) -> str:
+        """That named does not answer; "" when it does."""
+        with closing(Server(self._settings.address, self._settings.port)) as server:
+            return "" if server.alive(timeout=1.0) else f"named does not answer at {server}"
+
+    def flush(self, effects: Effects) -> None:
+        """Have named fold its journals into the zone files (`rndc sync`)."""
+        answer = Rndc(self._settings, effects).sync()
+        if not answer.ok:
+            raise Temporary(f"`rndc sync` said {answer.words!r}")
 
     def drift(self, site: Site, deployed: Deployed, effects: Effects) -> tuple[Drift, ...]:
         """What others changed in zones and files."""

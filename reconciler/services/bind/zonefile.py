@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import stat
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,14 @@ def journal(path: Path) -> Path:
     return path.with_name(f"{path.name}.jnl")
 
 
+def is_regular(path: Path) -> bool:
+    """Whether a regular file lies there; a link to one is none."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def serial_in(path: Path) -> int | None:
     """The SOA serial near the head of a zone file, as we and as named write it; None when none is found."""
     try:
@@ -41,6 +50,14 @@ def serial_in(path: Path) -> int | None:
     except OSError:
         return None
     return int(found[1]) if found else None
+
+
+def with_serial(content: bytes, serial: int) -> bytes:
+    """A zone file with another serial in its SOA, all else as it is. Raises Refused where no SOA is found."""
+    found = _SERIAL.search(content[:_HEAD])
+    if found is None:
+        raise Refused("no SOA record is found near the head of the file")
+    return content[: found.start(1)] + str(serial).encode() + content[found.end(1) :]
 
 
 def digest(content: bytes) -> str:

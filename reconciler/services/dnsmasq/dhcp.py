@@ -82,7 +82,7 @@ def reservations(site: Site, taken: Reserved | None) -> tuple[dict[str, list[str
 
 
 def _ipv6_mode(network: SiteNetwork) -> IPv6Mode:
-    return network.settings.ipv6_mode if network.settings.ipv6 else IPv6Mode.OFF
+    return network.settings.ipv6_mode if network.settings.prefix6 else IPv6Mode.OFF
 
 
 def _reserved(host: SiteHost, network: SiteNetwork) -> list[Address]:
@@ -100,7 +100,7 @@ def _client_name(host: SiteHost, network: SiteNetwork) -> str | None:
 
 def _network(network: SiteNetwork, part: Mode) -> list[str]:
     settings, tag = network.settings, word(f"net-{network.name}")
-    prefixes = [prefix for prefix in (settings.ipv4, settings.ipv6) if prefix is not None]
+    prefixes = [prefix for prefix in (settings.ipv4, settings.prefix6) if prefix is not None]
     made = [f"# network {network.name}"]
     made += [setting("domain", name(network.domain), str(prefix)) for prefix in prefixes]
     if not settings.lease_names:
@@ -123,7 +123,7 @@ def _ranges_v4(network: SiteNetwork, tag: str) -> list[str]:
 
 
 def _ranges_v6(network: SiteNetwork, tag: str) -> list[str]:
-    kind, prefix = _ipv6_mode(network), network.settings.ipv6
+    kind, prefix = _ipv6_mode(network), network.settings.prefix6
     if prefix is None or kind is IPv6Mode.OFF:
         return []
     if network.settings.interface is None:

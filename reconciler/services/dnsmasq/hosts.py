@@ -138,7 +138,7 @@ def _file(address: Address, host: SiteHost | None, networks: Mapping[str, SiteNe
     if host and host.network is not None:
         return host.network
     for name, network in networks.items():
-        prefix = network.settings.ipv4 if address.version == 4 else network.settings.ipv6
+        prefix = network.settings.ipv4 if address.version == 4 else network.settings.prefix6
         if prefix is not None and address in prefix:
             return name
     return OTHER

@@ -68,7 +68,7 @@ def families(networks: Iterable[SiteNetwork]) -> dict[str, frozenset[int]]:
     for network in networks:
         given = {
             *({4} if network.settings.dhcp and network.settings.ipv4 else ()),
-            *({6} if network.settings.ipv6 and network.settings.ipv6_mode is IPv6Mode.STATEFUL else ()),
+            *({6} if network.settings.prefix6 and network.settings.ipv6_mode is IPv6Mode.STATEFUL else ()),
         }
         if given and network.settings.lease_names:
             found[network.domain] = found.get(network.domain, frozenset()) | given

@@ -94,6 +94,16 @@ class Dnsmasq:
             effects.unlink(path)
             say(f"dnsmasq: removed {path.name}, staged and never used")
 
+    def unreached(self) -> str:
+        """That dnsmasq does not answer; "" when it does, serves DHCP alone, or is not known yet to serve anything."""
+        last = self._last
+        if last is None or mode(last[0]) is Mode.DHCP or CONF not in last[1].files or self._asker.alive():
+            return ""
+        return f"dnsmasq does not answer at {self._settings.address}:{self._settings.port}"
+
+    def flush(self, effects: Effects) -> None:
+        """Nothing: dnsmasq writes each lease at once."""
+
     def drift(self, site: Site, deployed: Deployed, effects: Effects) -> tuple[Drift, ...]:
         """Files edited, removed or added by hand; a file is read again only when its inode changed."""
         known, rendered = _own(deployed), self._render(site).files

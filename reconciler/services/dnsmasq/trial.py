@@ -76,7 +76,7 @@ def interfaces(site: Site, settings: DnsmasqSettings) -> dict[str, list[str]]:
         if network.settings.interface is None:
             continue
         addresses = made.setdefault(network.settings.interface, [])
-        for prefix in (network.settings.ipv4, network.settings.ipv6):
+        for prefix in (network.settings.ipv4, network.settings.prefix6):
             if prefix is not None:
                 addresses += _own(prefix, network.settings.virtual_ips)
     present = {text.partition("/")[0] for addresses in made.values() for text in addresses}
