@@ -6,7 +6,7 @@ had already taken is then put back too, so that what is served is always the sta
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns import serials
@@ -31,6 +31,8 @@ class Applier:
     """Carries out applies and keeps the manifest."""
 
     def __init__(self, services: Sequence[Service], store: ManifestStore, effects: Effects) -> None:
+        self.busy = False
+        """Whether an apply is under way. Any thread may look."""
         self._services = services
         self._store = store
         self._effects = effects
@@ -42,10 +44,13 @@ class Applier:
         another try; also a full or read-only disk) or NotPrimary (stopped where it was; the next apply finishes it).
         Until `ManifestStore.note_recorded` is called the manifest says that the audit lacks this apply.
         """
+        self.busy = True
         try:
             return self._apply(site, commit, say, recorded=recorded)
         except OSError as error:
             raise Temporary(words(error)) from error
+        finally:
+            self.busy = False
 
     def _apply(self, site: Site, commit: str, say: Say, *, recorded: bool) -> Applied:
         before = self._store.load()
@@ -68,7 +73,7 @@ class Applier:
                 stage = service.stage(site, before, self._effects)
                 if stage is not None:
                     staged.append((service, stage))
-            self._store.begin(_merge(stage.pending for _, stage in staged), self._effects)
+            self._store.begin(_merge(stage.pending for _, stage in staged), self._effects, site.prefixes)
         except (ReconcilerError, OSError):
             for _, stage in staged:
                 stage.discard()
@@ -107,7 +112,7 @@ class Applier:
                 restored.update(stage.undo(say).zones)
         zones = {**before.zones, **restored}
         retired = _retired(before, zones, _merge(stage.pending for stage in staged))
-        after = Deployed(before.commit, zones, before.files, retired=retired)
+        after = replace(before, zones=zones, pending={}, unrecorded=False, retired=retired, trying={})
         # A server that went away may have taken more than it could tell.
         certain = not (troubles or _may_pass(cause) or isinstance(cause, NotPutBack))
         certain = certain and restored.keys() >= before.pending.keys()
@@ -151,7 +156,8 @@ def _after(
     }
     for outcome in outcomes.values():
         files.update(outcome.files)
-    return Deployed(commit, zones, files, retired=_retired(before, zones, {}))
+    retired = _retired(before, zones, {})
+    return Deployed(commit, zones, files, retired=retired, prefixes=site.prefixes, kept=site.kept)
 
 
 def _retired(before: Deployed, zones: Mapping[str, DeployedZone], tried: Mapping[str, DeployedZone]) -> dict[str, int]:

@@ -3,16 +3,17 @@
 They say where things are on this machine. What is to be served stands in the state repository, never here.
 """
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from reconciler.errors import ConfigError
-from reconciler.state.schema import Strict
-from reconciler.state.types import Flag, Identifier, Integer, Seconds
+from reconciler.state.strict import Strict
+from reconciler.state.types import Flag, Identifier, Integer, Line, Seconds
 
 DEFAULT_PATH = Path("/etc/reconciler/node.yaml")
 
@@ -81,6 +82,24 @@ class LeaseSettings(Strict):
     """The lease files; of Kea those of its lease file cleanup too."""
 
 
+class DrbdSettings(Strict):
+    """The replicated disk of a pair."""
+
+    resource: Identifier
+    """Name of the DRBD resource."""
+
+
+class UpstreamSettings(Strict):
+    """A forge that holds the state repository; each node fetches from it, the primary pushes history back."""
+
+    url: Line
+    """Where git fetches from: ssh, https or a path."""
+    poll: Seconds = 60
+    """Fetch at least this often; `reconciler fetch` does so at once."""
+    push_back: Flag = True
+    """The primary pushes audit, notes and lease history there."""
+
+
 class NodeConfig(Strict):
     """node.yaml."""
 
@@ -94,8 +113,20 @@ class NodeConfig(Strict):
     """Folder for the manifest: what is deployed. On a pair it lies on the replicated disk."""
     secrets: AbsolutePath = Path("/etc/reconciler/secrets")
     """Folder of files that `secret: NAME` refers to."""
-    role: Literal["always"] = "always"
-    """Who says whether this node is primary."""
+    role: Literal["always", "drbd", "heartbeat", "keepalived", "pacemaker", "file"] = "always"
+    """Who says whether this node is primary. `always`: there is no second node."""
+    role_file: AbsolutePath = Path("/run/reconciler/role")
+    """What heartbeat's, Pacemaker's and keepalived's scripts write: `primary`, or anything else for standby."""
+    mount: AbsolutePath | None = None
+    """Where the shared disk of a pair is mounted on the primary; repository, state and servers' files lie on it."""
+    drbd: DrbdSettings | None = None
+    """The DRBD resource under `mount`; its own word is then asked too, whoever manages the pair."""
+    unreplicated: Literal["refuse", "warn"] = "refuse"
+    """A push while the peer is not connected and up to date: refused unless `-o accept-unreplicated`, or taken."""
+    own: AbsolutePath = Path("/var/lib/reconciler")
+    """Folder on this node's own disk: pushes that the peer did not have, and when roles changed."""
+    upstream: UpstreamSettings | None = None
+    """The repository is fetched from elsewhere; pushes go there, not here. `repo` then lies on this node's own disk."""
     control: AbsolutePath = Path("/run/reconciler/control.sock")
     """Socket for hooks and commands."""
     helper: AbsolutePath = Path("/run/reconciler-helper.sock")
@@ -104,12 +135,34 @@ class NodeConfig(Strict):
     """A full pass at least this often, whatever events came."""
     log: Literal["plain", "json"] = "plain"
     """Form of the log on standard error."""
+    commands: Mapping[Identifier, tuple[Line, ...]] = Field(default={})
+    """Programs, each with its arguments, that the state may name as ways to learn the public address."""
+    providers: tuple[Line, ...] = ()
+    """Servers, HOST or HOST:PORT, that the state may name as a provider's: passwords are sent there."""
     bind: BindSettings | None = None
     """BIND on this node; leave out where there is none."""
     dnsmasq: DnsmasqSettings | None = None
     """dnsmasq on this node; leave out where there is none."""
     leases: LeaseSettings | None = None
     """Leases of a DHCP server that is not ours; those of our dnsmasq are known without this."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.role == "drbd" and (self.drbd is None or self.mount is None):
+            raise ValueError("role: drbd needs `drbd:` with the resource and `mount:` with where it is mounted")
+        if self.drbd is not None and self.mount is None:
+            raise ValueError("drbd: needs `mount:`, where it is mounted")
+        if self.upstream and self.mount and self.repo.is_relative_to(self.mount):
+            raise ValueError("upstream: each node then has a `repo:` of its own, which must not lie on `mount:`")
+        return self
+
+    @field_validator("commands")
+    @classmethod
+    def _programs(cls, commands: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        for name, argv in commands.items():
+            if not argv or not argv[0].startswith("/"):
+                raise ValueError(f"{name}: write [/path/of/program, argument, …]")
+        return commands
 
     @property
     def lease_source(self) -> LeaseSettings | None:

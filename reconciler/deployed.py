@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.dns import serials
 from reconciler.dns.records import Key, RRset
 from reconciler.dns.zone import Zone
+from reconciler.site import KnownPrefix
 
 
 def without(zone: Zone, keys: Set[Key]) -> Zone:
@@ -42,6 +43,9 @@ class Deployed:
     latest first. Where the server's serial has reached a pending zone's, that one may be what was deployed.
     unrecorded: the apply that deployed this ended well, but its entry in the audit is missing.
     retired: last serials of zones that are served no more, for the day when one comes back.
+    prefixes: the delegated prefixes that it was built with, by the interface that showed them. kept: the reverse zones
+    of earlier ones among `zones`, and until when (Unix time, seconds). trying: the prefixes of an apply whose end is
+    not on record; where nothing newer is seen it goes on with them.
     """
 
     commit: str | None = None
@@ -50,6 +54,9 @@ class Deployed:
     pending: Mapping[str, tuple[DeployedZone, ...]] = field(default_factory=dict)
     unrecorded: bool = False
     retired: Mapping[str, int] = field(default_factory=dict)
+    prefixes: Mapping[str, KnownPrefix] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
+    trying: Mapping[str, KnownPrefix] = field(default_factory=dict)
 
 
 def begun(

@@ -46,6 +46,10 @@ class NotPrimary(ReconcilerError):
     """This node does not hold the primary role (any more), so the effect was not carried out."""
 
 
+class Alone(ReconcilerError):
+    """The other node of a pair is not connected, and may be primary as well: nothing is done outside."""
+
+
 class BadRepository(ReconcilerError):
     """The state repository, or the audit in it, cannot be read or written: missing, damaged, or in the way."""
 

@@ -1,11 +1,12 @@
 """Evaluating a commit: read, build, render, plan, guard, and the servers' own checkers. No effect on anything."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler import guard, plan
-from reconciler.build import build
+from reconciler.build import build, delegated, renumbered
 from reconciler.deployed import Deployed
 from reconciler.join import LeaseRecords, join
 from reconciler.plan import Plan
@@ -13,11 +14,18 @@ from reconciler.services.base import File, Service
 from reconciler.site import Site
 from reconciler.state.hatches import HatchAllowance
 from reconciler.state.load import LoadCache, load
+from reconciler.state.model import State
 from reconciler.state.problem import Problem, Severity
 from reconciler.state.tree import Tree
 
 _REMEMBERED = 8
 """Commits whose site is kept: the deployed one, the head, and those being pushed."""
+
+_PREFIXES_REMEMBERED = 3
+"""Delegated prefixes with which a commit's site is kept: the old one, the new one, and that of the guard."""
+
+
+_NOTHING = Deployed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,10 @@ class Evaluation:
     complaints: tuple[str, ...] = ()
     guard_reasons: tuple[str, ...] = ()
     files_read: int = 0
+    moves: tuple[str, ...] = ()
+    """What has changed in delegated prefixes since the last apply, as sentences."""
+    misfits: tuple[str, ...] = ()
+    """Why a delegated prefix that was seen is of no use, as sentences."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -57,6 +69,21 @@ class Known:
     site: Site | None
     files: Mapping[str, File]
     files_read: int
+    misfits: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Commit:
+    """A commit as last built. state: only where it has delegated prefixes, so that it is built again with others.
+
+    valid: its state has no error, whatever the prefixes.
+    """
+
+    known: Known
+    state: State | None = None
+    problems: tuple[Problem, ...] = ()
+    valid: bool = False
+    by_prefixes: OrderedDict[tuple[object, ...], Known] = field(default_factory=OrderedDict)
 
 
 Observe = Callable[[Site], LeaseRecords]
@@ -65,6 +92,15 @@ Observe = Callable[[Site], LeaseRecords]
 
 def nobody(site: Site) -> LeaseRecords:
     """No leases: there is no DHCP server."""
+    return {}
+
+
+Prefixes = Callable[[], delegated.Known]
+"""Gives the delegated prefixes as they are seen now."""
+
+
+def unseen() -> delegated.Known:
+    """No prefix is seen: those of the last apply count."""
     return {}
 
 
@@ -77,6 +113,15 @@ def silent(old: Site | None, new: Site, planned: Plan) -> Sequence[str]:
     return ()
 
 
+Examine = Callable[[Site], Sequence[str]]
+"""Complaints about what this node could not do of a site, beside those of the servers' checkers."""
+
+
+def content(site: Site) -> Sequence[str]:
+    """No complaint."""
+    return ()
+
+
 class Evaluator:
     """Evaluates commits; remembers what it parsed and built, by blob and by commit."""
 
@@ -86,13 +131,19 @@ class Evaluator:
         allow: HatchAllowance,
         observe: Observe = nobody,
         remark: Remark = silent,
+        *,
+        examine: Examine = content,
+        prefixes: Prefixes = unseen,
     ) -> None:
         self._services = services
         self._observe = observe
         self._remark = remark
+        self._examine = examine
+        self._prefixes = prefixes
         self._allow = allow
         self._cache = LoadCache()
-        self._built: OrderedDict[str, Known] = OrderedDict()
+        self._built: OrderedDict[str, _Commit] = OrderedDict()
+        self._kept: tuple[Site, tuple[object, ...], Known] | None = None
         self._good: Site | None = None
 
     def known(self, commit: str) -> bool:
@@ -106,14 +157,17 @@ class Evaluator:
 
     def evaluate(self, commit: str, tree: Tree, deployed: Deployed) -> Evaluation:
         """Evaluate; `tree` is not looked at where the commit is known."""
-        built = self.learn(commit, tree)
+        built = self.learn(commit, tree, deployed)
         if built.site is None:
-            return Evaluation(commit, built.problems, files_read=built.files_read)
-        site = join(built.site, self._observe(built.site))
-        files = built.files if site is built.site else self._files(site)
-        planned = plan.make(site, {path: file.digest for path, file in files.items()}, deployed)
+            return Evaluation(commit, built.problems, files_read=built.files_read, misfits=built.misfits)
         served = self._built.get(deployed.commit) if deployed.commit else None
-        notes = self._remark(served.site if served else None, built.site, planned)
+        before = served.known.site if served else None
+        base, files = self._with_kept(built.site, built.files, deployed)
+        site = join(base, self._observe(base))
+        files = files if site is base else self._files(site)
+        planned = plan.make(site, {path: file.digest for path, file in files.items()}, deployed)
+        moves = renumbered.moves(base, deployed)
+        notes = (*moves, *self._remark(before, base, planned))
         planned = replace(planned, notes=(*planned.notes, *notes)) if notes else planned
         return Evaluation(
             commit=commit,
@@ -121,29 +175,79 @@ class Evaluator:
             site=site,
             files=files,
             plan=planned,
-            complaints=self._complaints(built.site, deployed),
-            guard_reasons=guard.reasons(planned),
+            complaints=self._complaints(base, deployed),
+            guard_reasons=self._unmoved(commit, deployed) if moves else guard.reasons(planned),
             files_read=built.files_read,
+            moves=moves,
+            misfits=built.misfits,
         )
 
-    def learn(self, commit: str, tree: Tree) -> Known:
+    def learn(self, commit: str, tree: Tree, deployed: Deployed = _NOTHING) -> Known:
         """Build and remember, for a later `evaluate`; `tree` is not looked at where the commit is known."""
         built = self._built.get(commit) or self._build(tree)
         self._built[commit] = built
         self._built.move_to_end(commit)
         while len(self._built) > _REMEMBERED:
             self._built.popitem(last=False)
-        return built
+        if built.state is not None:
+            candidates = (self._prefixes(), deployed.trying, deployed.prefixes)
+            chosen, misfits = delegated.choose(built.state, *candidates)
+            built.known = replace(self._at(built, built.state, chosen), misfits=misfits)
+        return built.known
 
-    def _build(self, tree: Tree) -> Known:
+    def _build(self, tree: Tree) -> _Commit:
         loaded = load(tree, allow=self._allow, cache=self._cache)
         if loaded.state is None:
-            return Known(loaded.problems, None, {}, len(tree))
-        built = build(loaded.state)
-        problems = (*loaded.problems, *built.problems)
+            return _Commit(Known(loaded.problems, None, {}, len(tree)))
+        if delegated.delegations(loaded.state):
+            return _Commit(Known((), None, {}, len(tree)), loaded.state, loaded.problems)
+        return _Commit(self._known(loaded.state, loaded.problems, {}, len(tree)))
+
+    def _at(self, commit: _Commit, state: State, known: delegated.Known) -> Known:
+        """The commit with these prefixes."""
+        key = tuple(sorted(known.items()))
+        if key not in commit.by_prefixes:
+            made = self._known(state, commit.problems, known, commit.known.files_read, valid=commit.valid)
+            commit.valid = commit.valid or made.site is not None
+            commit.by_prefixes[key] = made
+        commit.by_prefixes.move_to_end(key)
+        while len(commit.by_prefixes) > _PREFIXES_REMEMBERED:
+            commit.by_prefixes.popitem(last=False)
+        return commit.by_prefixes[key]
+
+    def _known(
+        self, state: State, before: Sequence[Problem], prefixes: delegated.Known, read: int, *, valid: bool = False
+    ) -> Known:
+        built = build(state, prefixes, valid=valid)
+        problems = (*before, *built.problems)
         if built.site is None or any(problem.severity is Severity.ERROR for problem in problems):
-            return Known(problems, None, {}, len(tree))
-        return Known(problems, built.site, self._files(built.site), len(tree))
+            return Known(problems, None, {}, read)
+        return Known(problems, built.site, self._files(built.site), read)
+
+    def _with_kept(self, site: Site, files: Mapping[str, File], deployed: Deployed) -> tuple[Site, Mapping[str, File]]:
+        """The site with the reverse zones of old prefixes, and its files; the same objects while nothing changes."""
+        names = renumbered.kept(site, deployed, time.time())
+        if not names:
+            return site, files
+        key = (*names.items(), *(deployed.zones[name].zone.digest for name in names))
+        if self._kept is None or self._kept[0] is not site or self._kept[1] != key:
+            kept = renumbered.with_kept(site, names, deployed)
+            self._kept = site, key, Known((), kept, self._files(kept), 0)
+        known = self._kept[2]
+        assert known.site is not None
+        return known.site, known.files
+
+    def _unmoved(self, commit: str, deployed: Deployed) -> tuple[str, ...]:
+        """What the guard says of what the commit changes, as if no prefix had changed: that it never stops."""
+        built = self._built[commit]
+        if built.state is None or built.known.site is None:
+            return ()
+        chosen, _ = delegated.choose(built.state, deployed.prefixes, built.known.site.prefixes)
+        site = self._at(built, built.state, chosen).site
+        if site is None:
+            return ()
+        kept = {name: end for name, end in deployed.kept.items() if name in deployed.zones and name not in site.zones}
+        return guard.reasons(plan.make(renumbered.with_kept(site, kept, deployed), {}, deployed))
 
     def _files(self, site: Site) -> dict[str, File]:
         return {
@@ -152,7 +256,7 @@ class Evaluator:
 
     def _complaints(self, site: Site, deployed: Deployed) -> tuple[str, ...]:
         if not self._services:
-            return ()
+            return tuple(self._examine(site))
         missing = _servers_needed(site) - {service.name for service in self._services}
         if missing:
             return tuple(
@@ -163,7 +267,8 @@ class Evaluator:
         # What a push has just passed is not checked once more for its pass, nor for leases; staging does so anyway.
         if self._good is site:
             return ()
-        complaints = tuple(complaint for service in self._services for complaint in service.check(site, deployed))
+        said = (complaint for service in self._services for complaint in service.check(site, deployed))
+        complaints = (*said, *self._examine(site))
         self._good = None if complaints else site
         return complaints
 

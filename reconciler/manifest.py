@@ -1,7 +1,8 @@
 """The manifest on disk: what the last apply left, and what an unfinished one was about to leave.
 
-    STATE/manifest.json      commit, zones (serial, kind, digests), files
-    STATE/pending.json       zones of applies that have begun, lists by zone; gone when one ended and was recorded
+    STATE/manifest.json      commit, zones (serial, kind, digests), files, delegated prefixes
+    STATE/pending.json       zones of applies that have begun, lists by zone, and delegated prefixes of the last one;
+                             gone when one ended and was recorded
     STATE/zones/             contents of zones, see `reconciler.contents`
 
 Both carry the id of their apply: where it is the same, the apply ended well and only its entry in the audit is missing.
@@ -12,22 +13,43 @@ instant a crash picks, the manifest that is found is whole.
 
 import json
 import secrets
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reconciler.contents import Content, Contents
 from reconciler.deployed import Deployed, DeployedZone, begun
+from reconciler.dns.zone import Zone
 from reconciler.effects import Effects
 from reconciler.errors import BadRdata, ReconcilerError
+from reconciler.site import KnownPrefix
 
 _VERSION = 1
+_PARTS = ("files", "zones", "retired", "prefixes", "kept")
+_NO_PREFIXES: Mapping[str, KnownPrefix] = MappingProxyType({})
 _BAD_ENTRY = "a zone's entry is not as it should be"
 
 
 class ManifestError(ReconcilerError):
     """The manifest on disk cannot be used."""
+
+
+class Entry(NamedTuple):
+    """A zone as the manifest knows it, see DeployedZone.
+
+    pending: it was about to be served. content: reads the zone; raises ManifestError.
+    """
+
+    pending: bool
+    dynamic: bool
+    serial: int
+    file_digest: str
+    content: Callable[[], Zone]
 
 
 class ManifestStore:
@@ -53,6 +75,9 @@ class ManifestStore:
                 pending={} if ended else self._pending_zones(pending),
                 unrecorded=ended,
                 retired=manifest.get("retired", {}),
+                prefixes=self._prefixes(self._manifest, manifest),
+                kept=manifest.get("kept", {}),
+                trying={} if ended else self._prefixes(self._pending, pending),
             )
             self._stamp = stamp
         return self._deployed
@@ -62,15 +87,42 @@ class ManifestStore:
         """What `load` gave last; touches no disk."""
         return self._deployed
 
-    def begin(self, pending: Mapping[str, DeployedZone], effects: Effects) -> None:
-        """Note durably that an apply begins, and that `pending` is about to be served.
+    def outline(self) -> dict[str, tuple[Entry, ...]]:
+        """What is known of each zone, without reading contents: as it is deployed, then as applies were to leave it.
+
+        Empty where nothing was deployed yet. Raises ManifestError.
+        """
+        manifest, pending = self._read(self._manifest), self._read(self._pending)
+        found = {name: [self._entry(name, item, pending=False)] for name, item in manifest.get("zones", {}).items()}
+        if "apply" not in pending or pending["apply"] != manifest.get("apply"):
+            for name, items in pending.get("zones", {}).items():
+                found.setdefault(name, []).extend(self._entry(name, item, pending=True) for item in _list(items))
+        return {name: tuple(entries) for name, entries in found.items()}
+
+    def _entry(self, name: str, item: Mapping[str, Any], *, pending: bool) -> Entry:
+        try:
+            serial, dynamic, digest = int(item["serial"]), bool(item["dynamic"]), str(item["file_digest"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise self._damaged(self._manifest, _BAD_ENTRY) from error
+        return Entry(pending, dynamic, serial, digest, partial(self._zone_of, name, item))
+
+    def _zone_of(self, name: str, item: Mapping[str, Any]) -> Zone:
+        try:
+            return self._content(name, item).zone
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(self._manifest, _BAD_ENTRY) from error
+
+    def begin(
+        self, pending: Mapping[str, DeployedZone], effects: Effects, prefixes: Mapping[str, KnownPrefix] = _NO_PREFIXES
+    ) -> None:
+        """Note durably that an apply begins, and that `pending` is about to be served, with these delegated prefixes.
 
         What was pending before stays so until an apply ends.
         """
         zones = begun(self.load().pending, pending)
         self._apply = secrets.token_hex(8)
         described = {name: [self._describe(item, effects) for item in items] for name, items in zones.items()}
-        effects.replace(self._pending, _dump({"apply": self._apply, "zones": described}))
+        effects.replace(self._pending, _dump({"apply": self._apply, "prefixes": _texts(prefixes), "zones": described}))
 
     def save(self, deployed: Deployed, effects: Effects, *, recorded: bool = True, ended: bool = True) -> None:
         """Make `deployed` what the manifest says; an unfinished apply is over by that.
@@ -83,6 +135,8 @@ class ManifestStore:
             "commit": deployed.commit,
             "files": dict(deployed.files),
             "retired": dict(deployed.retired),
+            "prefixes": _texts(deployed.prefixes),
+            "kept": dict(deployed.kept),
             "zones": zones,
         }
         # Under an id of its own, a save that needs no record, or is no end, cannot be taken for one that lacks it.
@@ -94,7 +148,7 @@ class ManifestStore:
         if recorded:
             self.note_recorded(effects)
         self._contents.forget(zones, effects)
-        self._deployed = replace(deployed, pending={}, unrecorded=not recorded)
+        self._deployed = replace(deployed, pending={}, unrecorded=not recorded, trying={})
         self._stamp = (_stamp(self._manifest), _stamp(self._pending))
 
     def note_recorded(self, effects: Effects) -> None:
@@ -123,6 +177,13 @@ class ManifestStore:
         except (KeyError, TypeError, AttributeError) as error:
             raise self._damaged(self._manifest, _BAD_ENTRY) from error
 
+    def _prefixes(self, path: Path, document: Mapping[str, Any]) -> dict[str, KnownPrefix]:
+        try:
+            items = document.get("prefixes", {}).items()
+            return {source: KnownPrefix(IPv6Network(prefix), int(since)) for source, (prefix, since) in items}
+        except (ValueError, TypeError) as error:
+            raise self._damaged(path, "a delegated prefix is not as it should be") from error
+
     def _pending_zones(self, document: Mapping[str, Any]) -> dict[str, tuple[DeployedZone, ...]]:
         try:
             zones = document.get("zones", {}).items()
@@ -147,6 +208,8 @@ class ManifestStore:
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise self._damaged(path, "no regular file")
             document = json.loads(path.read_bytes())
         except FileNotFoundError:
             return {}
@@ -158,11 +221,13 @@ class ManifestStore:
             raise self._damaged(path, "not JSON") from None
         if not isinstance(document, dict) or document.get("version") != _VERSION:
             raise self._damaged(path, f"not a manifest of version {_VERSION}; written by another release?")
-        commit, parts = document.get("commit"), [document.get(part, {}) for part in ("files", "zones", "retired")]
+        commit, parts = document.get("commit"), [document.get(part, {}) for part in _PARTS]
         if not isinstance(commit, str | None) or not all(isinstance(part, dict) for part in parts):
             raise self._damaged(path, "not of the form of a manifest")
-        if not all(isinstance(serial, int) for serial in document.get("retired", {}).values()):
-            raise self._damaged(path, "the serial of a zone from before is no number")
+        if not all(
+            isinstance(number, int) for part in ("retired", "kept") for number in document.get(part, {}).values()
+        ):
+            raise self._damaged(path, "what it says of a zone from before is no number")
         return document
 
     def _closed(self, path: Path) -> ManifestError:
@@ -179,8 +244,16 @@ class ManifestStore:
         return {"serial": item.serial, "dynamic": item.dynamic, "file_digest": item.file_digest, **content}
 
 
+def _list(items: object) -> list[Any]:
+    return items if isinstance(items, list) else [items]
+
+
 def _dump(document: Mapping[str, Any]) -> bytes:
     return json.dumps({"version": _VERSION, **document}, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _texts(prefixes: Mapping[str, KnownPrefix]) -> dict[str, tuple[str, int]]:
+    return {source: (str(item.prefix), item.since) for source, item in prefixes.items()}
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

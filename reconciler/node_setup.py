@@ -20,6 +20,7 @@ from reconciler.errors import ConfigError, ReconcilerError
 from reconciler.git import setup
 from reconciler.git.command import git
 from reconciler.git.fastimport import NewCommit, encode
+from reconciler.role import mount
 from reconciler.role.always import Always
 from reconciler.services.bind.keys import new_key_text
 
@@ -82,6 +83,21 @@ def write_script_settings(settings: NodeConfig, config: Path) -> Iterator[str]:
     yield f"wrote {path}"
 
 
+def make_own(settings: NodeConfig, who: Owner) -> Iterator[str]:
+    """On a pair, and for what lets us in at an upstream: the folder on the node's own disk."""
+    if (settings.role != "always" or settings.upstream is not None) and not settings.own.exists():
+        settings.own.mkdir(parents=True)
+        _own(settings.own, who.uid, who.gid)
+        settings.own.chmod(0o750)
+        yield f"created {settings.own}"
+
+
+def missing_disk(settings: NodeConfig) -> str:
+    """Why what lies on the shared disk cannot be made here, "" where it can."""
+    found = mount.conditions(settings.mount) if settings.mount else ()
+    return "; ".join(condition.text for condition in found if not condition.met)
+
+
 def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
     """Everything below `root`: the daemon's user owns it, the servers' groups read or write where they must."""
     bind_group = _group("bind", who.gid)
@@ -91,6 +107,9 @@ def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
         wanted.append((settings.bind.directory / "zones", 0o2770, bind_group))
     if settings.dnsmasq:
         wanted.append((settings.dnsmasq.directory, 0o755, who.gid))
+        if settings.dnsmasq.lease_file.is_relative_to(root):
+            # dnsmasq makes the file while it is root, and gives it to its own user (dnsmasq(8), --dhcp-leasefile).
+            wanted.append((settings.dnsmasq.lease_file.parent, 0o755, who.gid))
     if not settings.repo.exists():
         wanted.append((settings.repo, 0o700, who.gid))
     for path, mode, gid in wanted:
@@ -103,19 +122,26 @@ def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
 
 def become(who: Owner) -> None:
     """Give up root's rights for those of `who`; nothing happens where we are that user already."""
-    if os.geteuid() == 0 and who.uid != 0:
-        os.initgroups(who.name, who.gid)
-        os.setgid(who.gid)
-        os.setuid(who.uid)
-        os.environ["HOME"] = pwd.getpwuid(who.uid).pw_dir
-        # git wants to see the folder it is started in, and root's own may be closed to others.
-        os.chdir("/")
+    if drop_rights(who):
         for needed in (os.__file__, __file__):
             if not os.access(needed, os.R_OK):
                 raise ConfigError(
                     f"user {who.name} cannot read {needed}, so neither daemon nor hooks could run; install this "
                     "program where everybody can read it, such as /opt/reconciler, and run this again"
                 )
+
+
+def drop_rights(who: Owner) -> bool:
+    """The same, without a look at whether all of this program can be read after it; whether anything was to be done."""
+    if os.geteuid() != 0 or who.uid == 0:
+        return False
+    os.initgroups(who.name, who.gid)
+    os.setgid(who.gid)
+    os.setuid(who.uid)
+    os.environ["HOME"] = pwd.getpwuid(who.uid).pw_dir
+    # git wants to see the folder it is started in, and root's own may be closed to others.
+    os.chdir("/")
+    return True
 
 
 def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:

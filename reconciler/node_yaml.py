@@ -6,14 +6,27 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from reconciler.config import BindSettings, DnsmasqSettings, LeaseSettings, NodeConfig
+from reconciler.config import (
+    BindSettings,
+    DnsmasqSettings,
+    DrbdSettings,
+    LeaseSettings,
+    NodeConfig,
+    UpstreamSettings,
+)
 
 _HEAD = """\
 # Settings of this node for reconciler. What is served stands in the state repository, not here.
 # `systemctl reload reconciler` reads this file anew.
 """
 
-_SECTIONS: Mapping[str, type[BaseModel]] = {"bind": BindSettings, "dnsmasq": DnsmasqSettings, "leases": LeaseSettings}
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "bind": BindSettings,
+    "dnsmasq": DnsmasqSettings,
+    "leases": LeaseSettings,
+    "drbd": DrbdSettings,
+    "upstream": UpstreamSettings,
+}
 
 
 def node_yaml(values: Mapping[str, Any]) -> str:
@@ -53,6 +66,8 @@ def _scalar(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_scalar(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(str, value)) + "]"
     return str(value)

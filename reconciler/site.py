@@ -1,8 +1,9 @@
 """The site: desired state joined into what servers need. Values only; `reconciler.build` makes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 from reconciler.dns.records import Key
 from reconciler.dns.serials import SerialStyle
@@ -10,6 +11,13 @@ from reconciler.dns.zone import Zone
 from reconciler.state import schema
 from reconciler.state.model import Hatch
 from reconciler.state.schema import KeepRule, UpdateGrant
+
+
+class KnownPrefix(NamedTuple):
+    """What an interface shows of the delegated prefix, and since when (Unix time, seconds)."""
+
+    prefix: IPv6Network
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,17 @@ class SiteHost:
 
 @dataclass(frozen=True, slots=True)
 class SiteNetwork:
-    """A network with its defaults filled in; `domain` is canonical and absolute."""
+    """A network with its defaults filled in; `domain` is canonical and absolute.
+
+    delegated: where its IPv6 prefix is learnt from. The prefix in `settings` is the one that is known, or none.
+    virtual: the last 64 bits of its virtual addresses then, known or not.
+    """
 
     name: str
     domain: str
     settings: schema.Network
+    delegated: schema.DelegatedPrefix | None = None
+    virtual: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +80,9 @@ class Site:
     dnsmasq_hatches: tuple[Hatch, ...] = ()
     nodes: tuple[str, ...] = ()
     """Names of the servers, as written."""
+    wan: schema.Wan | None = None
+    """The public address: how it is learnt, where it is published."""
+    prefixes: Mapping[str, KnownPrefix] = field(default_factory=dict)
+    """Delegated prefixes by the interface that shows them, as far as they are known."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """Reverse zones of old prefixes that are still served, and until when (Unix time, seconds)."""

@@ -38,7 +38,7 @@ def check(state: State, residents: Sequence[Resident], report: Report) -> None:
 def _spans(network: Network) -> list[Span]:
     ranges = network.dhcp.ranges if network.dhcp else []
     return [
-        (item.first.version, int(complete(item.first, network.ipv6)), int(complete(item.last, network.ipv6)))
+        (item.first.version, int(complete(item.first, network.prefix6)), int(complete(item.last, network.prefix6)))
         for item in ranges
     ]
 

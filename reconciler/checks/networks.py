@@ -26,7 +26,7 @@ def check(state: State, report: Report) -> None:
 
 def _check_addresses(state: State, name: str, network: Network, report: Report) -> None:
     at = state.site_locator.at
-    if network.ipv4 is None and network.ipv6 is None:
+    if network.ipv4 is None and network.prefix6 is None:
         report.error(at("networks", name), f'network "{name}" has no prefix', "add `ipv4:` or `ipv6:`")
     if network.router is not None:
         place = at("networks", name, "router")
@@ -38,7 +38,7 @@ def _check_addresses(state: State, name: str, network: Network, report: Report) 
                 f"router {network.router} is the {unusable(network.ipv4)[network.router]} of this network",
             )
     for index, address in enumerate(network.virtual_ips):
-        prefix = network.ipv4 if address.version == 4 else network.ipv6
+        prefix = network.ipv4 if address.version == 4 else network.prefix6
         place = at("networks", name, "virtual_ips", index)
         if prefix is not None and address not in prefix:
             report.error(place, f'virtual IP {address} is not in {prefix}, the prefix of network "{name}"')
@@ -69,8 +69,8 @@ def _check_slaac(state: State, name: str, network: Network, report: Report) -> N
     if not network.slaac_names:
         return
     place = state.site_locator.at("networks", name, "slaac_names")
-    if network.ipv6 is None or network.ipv6.prefixlen > 64:
-        found = f"its prefix is {network.ipv6}" if network.ipv6 else "it has none"
+    if network.prefix6 is None or network.prefix6.prefixlen > 64:
+        found = f"its prefix is {network.prefix6}" if network.prefix6 else "it has none"
         report.error(
             place,
             f'slaac_names of network "{name}" needs an IPv6 prefix that hosts can make addresses in, and {found}',
@@ -97,9 +97,10 @@ def _check_owners(state: State, report: Report) -> None:
 
 def _check_overlaps(state: State, report: Report) -> None:
     """Sorted by first address, a prefix overlaps an earlier one if it lies in the last that stood free."""
-    for key in ("ipv4", "ipv6"):
+    for key, attribute in (("ipv4", "ipv4"), ("ipv6", "prefix6")):
+        found = ((getattr(network, attribute), name) for name, network in state.site.networks.items())
         prefixes: list[tuple[Prefix, str]] = sorted(
-            ((prefix, name) for name, network in state.site.networks.items() if (prefix := getattr(network, key))),
+            ((prefix, name) for prefix, name in found if prefix is not None),
             key=lambda item: (int(item[0].network_address), item[0].prefixlen),
         )
         for (before, first), (prefix, name) in _overlapping(prefixes):
@@ -178,7 +179,7 @@ def _check_range(
     if span.first.version != span.last.version:
         report.error(place, f"range {text} mixes IPv4 and IPv6", "write two addresses of one family")
         return None
-    prefix = network.ipv4 if span.first.version == 4 else network.ipv6
+    prefix = network.ipv4 if span.first.version == 4 else network.prefix6
     if prefix is None:
         report.error(place, f'network "{name}" has no IPv{span.first.version} prefix for range {text}')
         return None

@@ -32,7 +32,7 @@ def check(state: State, zones: ReverseZones, report: Report) -> None:
     """Find reverse zones that cover more public addresses than the networks of the site."""
     networks = state.site.networks.values()
     ours4 = list(collapse_addresses(network.ipv4 for network in networks if network.ipv4))
-    ours6 = list(collapse_addresses(network.ipv6 for network in networks if network.ipv6))
+    ours6 = list(collapse_addresses(network.prefix6 for network in networks if network.prefix6))
     for name, place in zones.asked.items():
         covered = zones.zones[name].network
         if isinstance(covered, IPv4Network):

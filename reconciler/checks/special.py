@@ -52,14 +52,14 @@ def node_addresses(state: State) -> Iterator[tuple[str, tuple[str, ...], Address
         yield name, ("address",), node.address
         if node.ipv6 is not None:
             home = next((net for net in state.site.networks.values() if net.ipv4 and node.address in net.ipv4), None)
-            yield name, ("ipv6",), complete(node.ipv6, home.ipv6 if home else None)
+            yield name, ("ipv6",), complete(node.ipv6, home.prefix6 if home else None)
 
 
 def special(state: State) -> Mapping[Address, Special]:
     """Every special address of the site; of several uses, the one that leaves a host least."""
     found: dict[Address, Special] = {}
     for name, network in state.site.networks.items():
-        for prefix in (network.ipv4, network.ipv6):
+        for prefix in (network.ipv4, network.prefix6):
             for address, what in unusable(prefix).items() if prefix else ():
                 found.setdefault(address, Special(Kind.UNUSABLE, f'the {what} of network "{name}"'))
     for name, network in state.site.networks.items():

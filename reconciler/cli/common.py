@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import node_setup
+from reconciler import node_role
 from reconciler.config import DEFAULT_PATH, NodeConfig, load
 from reconciler.daemon.client import ask
 from reconciler.daemon.protocol import Request
+from reconciler.errors import Refused
+from reconciler.role.base import Role
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,11 +75,25 @@ def settings_of(config: Path) -> NodeConfig:
     return load(config)
 
 
+def refuse_standby(settings: NodeConfig) -> None:
+    """Raise Refused on the standby of a pair: what is asked for lies on the shared disk, or only the primary knows."""
+    if settings.role != "always":
+        report = node_role.provider(settings).read()
+        if report.role is not Role.PRIMARY:
+            raise Refused(f"this node is standby ({'; '.join(report.reasons)}); ask the primary")
+
+
 def as_owner(settings: NodeConfig) -> None:
     """Go on as the user that the node's files belong to, if root calls.
 
     What root writes there the daemon could not read; and root does not run git in somebody else's repository.
     """
-    if settings.repo.exists():
-        entry = pwd.getpwuid(settings.repo.stat().st_uid)
+    # On a standby the repository is not there, and the mount point is not touched.
+    places = (settings.repo, settings.own) if settings.role == "always" else (settings.own, settings.repo)
+    place = next((place for place in places if place.exists()), None)
+    if place is not None:
+        # Only here: it brings git and all that runs programs with it, and commands that only ask have to be quick.
+        from reconciler import node_setup  # noqa: PLC0415
+
+        entry = pwd.getpwuid(place.stat().st_uid)
         node_setup.become(node_setup.Owner(entry.pw_name, entry.pw_uid, entry.pw_gid))

@@ -10,26 +10,37 @@ import click
 from reconciler import node_setup
 from reconciler.cli.common import config_option
 from reconciler.cli.next_steps import next_steps
-from reconciler.config import load
+from reconciler.config import NodeConfig, load
 from reconciler.example import example_folder
 from reconciler.node_yaml import node_yaml
 
+ROOT = Path("/srv/reconciler")
+BIND = Path("/var/lib/bind/reconciler")
+"""Where AppArmor's profile of Debian and Ubuntu lets named read and write."""
 
-@click.command(epilog="Example: sudo reconciler init --root /srv/reconciler --example")
+
+@click.command(epilog="Example of a pair: sudo reconciler init --mount /srv/drbd0 --drbd r0 --role heartbeat")
 @config_option
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("/srv/reconciler"),
-    show_default=True,
-    help="Folder for the repository, the manifest and what dnsmasq reads. On a pair: on the replicated disk.",
+    help="Folder for repository, manifest and dnsmasq's files.  [default: /srv/reconciler, or MOUNT/reconciler]",
 )
 @click.option(
     "--bind-directory",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("/var/lib/bind/reconciler"),
-    show_default=True,
-    help="Folder for what named reads and writes. AppArmor's profile of Debian and Ubuntu lets named into the default.",
+    help="Folder for what named reads and writes.  [default: /var/lib/bind/reconciler, or MOUNT/bind]",
+)
+@click.option(
+    "--mount",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="On a pair: where the shared disk is mounted on the primary.",
+)
+@click.option("--drbd", metavar="RESOURCE", help="The DRBD resource of that disk.")
+@click.option(
+    "--role",
+    type=click.Choice(["drbd", "heartbeat", "keepalived", "pacemaker", "file"]),
+    help="On a pair: who says which node is primary.",
 )
 @click.option("--node", help="This node's name.  [default: host name]")
 @click.option("--user", help="User that the daemon runs as.  [default: reconciler for root, else yourself]")
@@ -38,8 +49,11 @@ from reconciler.node_yaml import node_yaml
 @click.option("--example", is_flag=True, help="Make the first commit from the example state.")
 def command(
     config: Path,
-    root: Path,
-    bind_directory: Path,
+    root: Path | None,
+    bind_directory: Path | None,
+    mount: Path | None,
+    drbd: str | None,
+    role: str | None,
     node: str | None,
     user: str | None,
     bind: bool | None,
@@ -49,24 +63,61 @@ def command(
     """Set this node up: node.yaml, a bare state repository with its hooks, folders, a TSIG key.
 
     Running it again repairs what is missing and harms nothing; an existing node.yaml is kept as it is.
-    Nothing is written to the servers' own configuration: what to add there is told at the end.
+    Nothing is written to the servers' own configuration: what to add there is told at the end. On a pair, run it on the
+    node where the disk is mounted, then on the other one.
     """
+    if mount is not None and role is None:
+        raise click.UsageError("--mount needs --role: who says which node has the disk")
+    if drbd and mount is None:
+        raise click.UsageError("--drbd needs --mount, where its disk is mounted")
     who = node_setup.owner(user)
     config = config.absolute()
-    name = node or socket.gethostname().partition(".")[0]
-    values: dict[str, Any] = {"node": name, "repo": root.absolute() / "state.git", "state": root.absolute() / "state"}
+    root = (root or (mount / "reconciler" if mount else ROOT)).absolute()
+    values = _values(node, root)
+    if role:
+        values["role"] = role
+    if mount:
+        values["mount"] = mount.absolute()
+    if drbd:
+        values["drbd"] = {"resource": drbd}
     if bind or (bind is None and shutil.which("named")):
-        values["bind"] = {"directory": bind_directory.absolute()}
+        folder = bind_directory or (mount / "bind" if mount else BIND)
+        values["bind"] = {"directory": folder.absolute()}
     if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
-        values["dnsmasq"] = {"directory": root.absolute() / "dnsmasq"}
-        if node_setup.DHCP_SCRIPT.exists():
-            values["dnsmasq"]["dhcp_script"] = node_setup.DHCP_SCRIPT
+        values["dnsmasq"] = _dnsmasq(root, mount)
     for text in node_setup.write_config(config, node_yaml(values), who):
         click.echo(text)
     settings = load(config)
     for text in node_setup.write_script_settings(settings, config):
         click.echo(text)
-    for text in node_setup.make_folders(settings, root.absolute(), who):
+    _make(settings, config, root, who, example=example)
+    click.echo(next_steps(settings, config, who.name))
+
+
+def _values(node: str | None, root: Path) -> dict[str, Any]:
+    name = node or socket.gethostname().partition(".")[0]
+    return {"node": name, "repo": root / "state.git", "state": root / "state"}
+
+
+def _dnsmasq(root: Path, mount: Path | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"directory": root / "dnsmasq"}
+    if mount:
+        values["lease_file"] = root / "leases/dnsmasq.leases"
+    if node_setup.DHCP_SCRIPT.exists():
+        values["dhcp_script"] = node_setup.DHCP_SCRIPT
+    return values
+
+
+def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner, *, example: bool) -> None:
+    for text in node_setup.make_own(settings, who):
+        click.echo(text)
+    missing = node_setup.missing_disk(settings)
+    if missing:
+        click.echo(
+            f"{missing}: what lies on the shared disk is made by the same command on the node where it is mounted"
+        )
+        return
+    for text in node_setup.make_folders(settings, root, who):
         click.echo(text)
     node_setup.become(who)
     for text in node_setup.make_repository(settings, config):
@@ -74,4 +125,3 @@ def command(
     if example:
         for text in node_setup.first_commit(settings, example_folder(), who):
             click.echo(text)
-    click.echo(next_steps(settings, config, who.name))

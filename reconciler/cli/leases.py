@@ -15,7 +15,8 @@ from rich.text import Text
 
 from reconciler.audit import lease_query
 from reconciler.audit.lease_query import LeaseEvent
-from reconciler.cli.common import config_option, json_option, request, settings_of, show
+from reconciler.cli.common import config_option, json_option, refuse_standby, request, settings_of, show
+from reconciler.config import NodeConfig
 from reconciler.daemon.client import ask
 from reconciler.leases.lease import octets
 
@@ -69,13 +70,22 @@ def command(
             raise click.UsageError("--history goes with none of --at, --network, --name, --mac and --address")
         if not wanted.strip() or "\0" in wanted:
             raise click.UsageError("--history needs a MAC address, an IP address or a name")
-        _history(settings_of(config).repo, wanted, as_json)
+        _history(_with_history(config).repo, wanted, as_json)
     elif moment is not None:
         then, keep = _moment(moment), _filter(filters, by_prefix=True)
-        _at(settings_of(config).repo, then, keep, as_json)
+        _at(_with_history(config).repo, then, keep, as_json)
     else:
         keep = _filter(filters, by_prefix=False)
-        _now(settings_of(config).control, keep, as_json)
+        settings = settings_of(config)
+        refuse_standby(settings)
+        _now(settings.control, keep, as_json)
+
+
+def _with_history(config: Path) -> NodeConfig:
+    settings = settings_of(config)
+    if settings.upstream is None:
+        refuse_standby(settings)
+    return settings
 
 
 def parse_moment(text: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reconciler.audit.history import history
-from reconciler.cli.common import as_owner, config_option, json_option, settings_of
+from reconciler.cli.common import as_owner, config_option, json_option, refuse_standby, settings_of
 
 
 @click.command(epilog="Example: reconciler log -n 5")
@@ -20,6 +20,8 @@ def command(config: Path, number: int, as_json: bool) -> None:
     difference.
     """
     settings = settings_of(config)
+    if settings.upstream is None:
+        refuse_standby(settings)
     as_owner(settings)
     entries = history(settings.repo, limit=number)
     if as_json:

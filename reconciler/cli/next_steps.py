@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from reconciler.config import NodeConfig
+from reconciler.config import NodeConfig, UpstreamSettings
+from reconciler.git import forge
 
 Step = tuple[str, list[str]]
 """What to do, and the lines to write or run for it."""
@@ -11,20 +12,51 @@ _PROFILE = "/etc/apparmor.d/usr.sbin.named"
 _READABLE = (Path("/var/lib/bind"), Path("/var/cache/bind"))
 """Folders that AppArmor's profile of named (Debian, Ubuntu) lets it read and write."""
 
+_WRITABLE = Path("/srv")
+"""What the daemon's unit may write to, beside BIND's folder."""
+
 
 def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
     """The steps that are left to a person, in order."""
     steps = []
     if settings.bind:
-        steps += _bind(settings.bind.directory, settings.bind.named_conf)
+        steps += _bind(settings.bind.directory, settings.bind.named_conf, settings.mount)
     if settings.dnsmasq:
         steps += _dnsmasq(settings.dnsmasq.directory)
     if settings.bind and settings.dnsmasq and _clash(settings):
         steps.append(_other_port(config))
     if settings.dnsmasq and settings.dnsmasq.dhcp and settings.dnsmasq.dhcp_script is None:
         steps.append(_script(config))
+    if settings.role != "always":
+        steps.append(("hand the servers to the pair's manager: see docs/pair.md, Installing on a pair", []))
     steps += [
         ("start the daemon", ["systemctl daemon-reload", "systemctl enable --now reconciler-helper.socket reconciler"]),
+    ]
+    steps += _follow(settings, settings.upstream, user) if settings.upstream else _pushed_to(settings, user)
+    lines = ["", f"Next ({config} has every setting explained):"]
+    for number, (what, commands) in enumerate(steps, 1):
+        lines += [f"{number}. {what}", *(f"     {command}" for command in commands)]
+    return "\n".join(lines)
+
+
+def _follow(settings: NodeConfig, upstream: UpstreamSettings, user: str) -> list[Step]:
+    rights = "read, and push the branches audit and leases/* and the notes," if upstream.push_back else "read"
+    ssh = settings.own / "ssh"
+    return [
+        (
+            f"let this node in at {forge.shown(upstream.url)}; over ssh by a key of its own, which may {rights} there:",
+            [
+                f"sudo -u {user} install -d -m 700 {ssh}",
+                f"sudo -u {user} ssh-keygen -q -t ed25519 -N '' -f {ssh}/id_ed25519",
+                f"ssh-keyscan HOST | sudo -u {user} tee {ssh}/known_hosts   # compare with what the forge publishes",
+            ],
+        ),
+        ("to try it, and for a webhook of the forge:", ["reconciler fetch"]),
+    ]
+
+
+def _pushed_to(settings: NodeConfig, user: str) -> list[Step]:
+    return [
         (
             f"let people push: one line a key in ~{user}/.ssh/authorized_keys; NAME stands in the audit",
             [
@@ -41,14 +73,12 @@ def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
             ],
         ),
     ]
-    lines = ["", f"Next ({config} has every setting explained):"]
-    for number, (what, commands) in enumerate(steps, 1):
-        lines += [f"{number}. {what}", *(f"     {command}" for command in commands)]
-    return "\n".join(lines)
 
 
-def _bind(directory: Path, named_conf: Path) -> list[Step]:
+def _bind(directory: Path, named_conf: Path, mount: Path | None) -> list[Step]:
     steps: list[Step] = []
+    # Never the mount itself: the daemon's namespace would keep it alive after an unmount.
+    parent = mount.parent if mount and directory.is_relative_to(mount) else directory.parent
     if not any(directory.is_relative_to(folder) for folder in _READABLE):
         rules = [f"{directory}/ r,", f"{directory}/** r,", f"{directory}/zones/ rw,", f"{directory}/zones/** rw,"]
         steps = [
@@ -56,11 +86,14 @@ def _bind(directory: Path, named_conf: Path) -> list[Step]:
                 "where AppArmor confines named: add to /etc/apparmor.d/local/usr.sbin.named, then reload the profile",
                 [*rules, f"apparmor_parser -r {_PROFILE}"],
             ),
-            (
-                "let the daemon write there: systemctl edit reconciler, then",
-                ["[Service]", f"ReadWritePaths={directory.parent}"],
-            ),
         ]
+        if not parent.is_relative_to(_WRITABLE):
+            steps.append(
+                (
+                    "let the daemon write there: systemctl edit reconciler, then",
+                    ["[Service]", f"ReadWritePaths={parent}"],
+                )
+            )
     where = named_conf.parent / "named.conf.local"
     include = f'include "{directory}/named.conf.reconciler";'
     return [*steps, (f"let named read what is rendered: add to {where}, then `rndc reconfig`", [include])]

@@ -7,7 +7,7 @@ import click
 
 from reconciler import folder, report
 from reconciler.cli.check import problems
-from reconciler.cli.common import as_owner, config_option, json_option, settings_of, show
+from reconciler.cli.common import as_owner, config_option, json_option, refuse_standby, settings_of, show
 from reconciler.daemon.node import Node, assemble
 from reconciler.daemon.push import serials
 from reconciler.evaluate import Evaluation
@@ -25,7 +25,10 @@ def command(config: Path, working_copy: Path | None, commit: str | None, as_json
     """
     if commit and working_copy:
         raise click.UsageError("name a commit or --dir, not both")
-    node = assemble(settings_of(config))
+    settings = settings_of(config)
+    # What it would change here is told by the manifest, which lies on the shared disk.
+    refuse_standby(settings)
+    node = assemble(settings)
     evaluation = _evaluate(node, working_copy, commit)
     if as_json:
         click.echo(json.dumps(_document(node, evaluation), indent=2))
@@ -42,7 +45,7 @@ def _evaluate(node: Node, working_copy: Path | None, commit: str | None) -> Eval
     as_owner(node.config)
     if node.leases is not None and deployed.commit and node.repo.contains(deployed.commit):
         # Against it the plan tells which of its reservations and names meet a lease.
-        node.evaluator.learn(deployed.commit, node.repo.tree(deployed.commit))
+        node.evaluator.learn(deployed.commit, node.repo.tree(deployed.commit), deployed)
     found = node.repo.resolve(commit or node.config.branch)
     return node.evaluator.evaluate(found, node.repo.tree(found), deployed)
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reconciler.cli.common import config_option, json_option, request, settings_of, show
+from reconciler.cli.wanlines import wan_lines
 from reconciler.daemon.client import ask
 
 
@@ -31,6 +32,25 @@ def command(config: Path, as_json: bool) -> None:
 def _print(status: dict[str, Any]) -> None:
     state = "well" if status["healthy"] else "needs a look"
     click.secho(f"node {status['node']} ({status['role']}): {state}", fg="green" if status["healthy"] else "red")
+    for alarm in status["alarms"]:
+        show(f"failed    {alarm['text']} (at {alarm['at']})")
+    if status["pair"]:
+        _pair(status["pair"])
+    kept = len(status["kept_aside"])
+    if kept:
+        pushes = "1 push" if kept == 1 else f"{kept} pushes"
+        show(f"waiting   {pushes} taken while the peer was away wait on this node's own disk")
+    for text in _upstream(status["upstream"]):
+        show(text)
+    if status["trouble"]:
+        show(f"failed    {status['trouble']}")
+    if status["role"] == "primary":
+        _deployed(status)
+        _observed(status)
+        _zones(status["zones"])
+
+
+def _deployed(status: dict[str, Any]) -> None:
     deployed = status["deployed"]
     click.echo(f"deployed  {deployed[:12] if deployed else 'nothing yet'} of branch {status['branch']}")
     if status["paused"]:
@@ -46,17 +66,55 @@ def _print(status: dict[str, Any]) -> None:
             show(text)
     if status["retry_in"] is not None:
         click.echo(f"retry     in {status['retry_in']} s")
-    if status["trouble"]:
-        show(f"failed    {status['trouble']}")
+
+
+def _observed(status: dict[str, Any]) -> None:
     for item in status["drift"]:
         show(f"drift     {item['place']} {item['change']} {item['text']}")
     if status["leases"] is not None:
         click.echo(f"leases    {status['leases']}")
     for text in status["lease_problems"]:
         show(f"leases    {text}")
+    for text in wan_lines(status["wan"]):
+        show(text)
+    _prefixes(status)
     for text in status["warnings"]:
         show(text)
-    _zones(status["zones"])
+
+
+def _prefixes(status: dict[str, Any]) -> None:
+    for item in status["prefixes"]:
+        known = f"{item['prefix']} since {item['since']}" if item["prefix"] else "not known yet"
+        click.echo(f"prefix    {known}, from {item['interface']}, for {', '.join(item['networks'])}")
+        for text in item["problems"]:
+            show(f"prefix    {text}")
+    for item in status["kept"]:
+        click.echo(f"kept      {item['zone']} until {item['until']}")
+
+
+def _pair(pair: dict[str, Any]) -> None:
+    for text in pair["reasons"]:
+        click.echo(f"role      {text}")
+    if pair["since"]:
+        click.echo(f"since     {pair['since']}")
+    replication = pair["replication"]
+    if replication:
+        show(f"{'disks' if replication['in_sync'] else 'waiting':<9} {replication['text']}")
+    if pair["became_primary"]:
+        click.echo(f"failover  this node last became primary at {pair['became_primary']}")
+    if pair["promoted"]:
+        click.echo(f"promoted  {pair['promoted']}")
+
+
+def _upstream(upstream: dict[str, Any] | None) -> list[str]:
+    if upstream is None:
+        return []
+    lines = [f"upstream  {upstream['url']}, fetched {upstream['fetched'] or 'not yet'}"]
+    lines += [f"waiting   {upstream['problem']}"] if upstream["problem"] else []
+    lines += upstream["check"]
+    if upstream["waiting"]:
+        lines.append(f"history   not upstream yet: {', '.join(upstream['waiting'])}")
+    return lines + ([f"failed    {upstream['history_problem']}"] if upstream["history_problem"] else [])
 
 
 def _zones(zones: list[dict[str, Any]]) -> None:

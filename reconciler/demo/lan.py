@@ -17,8 +17,9 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError
 
 _CLONE_NEWNET = 0x40000000
-_NAMESPACES = Path("/var/run/netns")
-_CLIENT_SCRIPT = """\
+NAMESPACES = Path("/var/run/netns")
+"""Where ip-netns(8) keeps them."""
+CLIENT_SCRIPT = """\
 #!/bin/sh
 # Called by udhcpc: the lease's address on the client's own interface, and nothing else.
 case $1 in
@@ -62,9 +63,9 @@ class Lan:
     def open(self) -> None:
         """Make the namespace and its interfaces. Raises ReconcilerError with the words of ip(8)."""
         if self._interfaces:
-            self.script.write_text(_CLIENT_SCRIPT)
+            self.script.write_text(CLIENT_SCRIPT)
             self.script.chmod(0o755)
-        _make_namespace(self.namespace)
+        make_namespace(self.namespace)
         for number, (name, addresses) in enumerate(self._interfaces.items()):
             # A bridge is up only with a port that is.
             port, end = f"port{number}", f"end{number}"
@@ -81,17 +82,13 @@ class Lan:
         for client in self._clients:
             client.close()
         self._clients.clear()
-        _remove_namespace(self.namespace)
+        remove_namespace(self.namespace)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """In the block this thread, with every process and thread that it starts, is in the servers' namespace."""
-        with Path("/proc/thread-self/ns/net").open("rb") as here, (_NAMESPACES / self.namespace).open("rb") as there:
-            _enter(there.fileno())
-            try:
-                yield
-            finally:
-                _enter(here.fileno())
+        with inside(NAMESPACES / self.namespace):
+            yield
 
     def client(self, name: str, mac: str, interface: str) -> "Client":
         """A new client on the network behind that interface. Name: at most eight letters or digits."""
@@ -112,7 +109,7 @@ class Client:
 
     def open(self, interface: str) -> None:
         """Make it, plugged into that network."""
-        _make_namespace(self.namespace)
+        make_namespace(self.namespace)
         ends = ["link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", self.namespace]
         ip("-n", self._lan.namespace, *ends)
         ip("-n", self._lan.namespace, "link", "set", self._port, "addrgenmode", "none", "up")
@@ -135,11 +132,18 @@ class Client:
 
     def close(self) -> None:
         """Kill what runs on it, and remove it."""
-        found = subprocess.run(["ip", "netns", "pids", self.namespace], check=False, capture_output=True, text=True)
-        for pid in found.stdout.split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        _remove_namespace(self.namespace)
+        end_namespace(self.namespace)
+
+
+@contextlib.contextmanager
+def inside(namespace: Path) -> Iterator[None]:
+    """In the block this thread, with every process and thread that it starts, is in that network namespace."""
+    with Path("/proc/thread-self/ns/net").open("rb") as here, namespace.open("rb") as there:
+        _enter(there.fileno())
+        try:
+            yield
+        finally:
+            _enter(here.fileno())
 
 
 def ip(*arguments: str) -> None:
@@ -153,7 +157,8 @@ def _run(*argv: str) -> None:
         raise ReconcilerError(f"{' '.join(argv)}: {done.stderr.strip() or done.returncode}")
 
 
-def _make_namespace(name: str) -> None:
+def make_namespace(name: str) -> None:
+    """A network namespace with its loopback up."""
     ip("netns", "add", name)
     # No duplicate address detection (RFC 4862): link-local addresses can be used at once.
     switch = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad"
@@ -161,8 +166,18 @@ def _make_namespace(name: str) -> None:
     ip("-n", name, "link", "set", "lo", "up")
 
 
-def _remove_namespace(name: str) -> None:
-    if (_NAMESPACES / name).exists():
+def end_namespace(name: str) -> None:
+    """Kill what runs in a namespace, and remove it; nothing happens where there is none."""
+    found = subprocess.run(["ip", "netns", "pids", name], check=False, capture_output=True, text=True)
+    for pid in found.stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    remove_namespace(name)
+
+
+def remove_namespace(name: str) -> None:
+    """Remove a namespace, if it is there; what runs in it keeps it alive, unseen."""
+    if (NAMESPACES / name).exists():
         ip("netns", "delete", name)
 
 

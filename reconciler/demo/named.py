@@ -15,7 +15,7 @@ from reconciler.services.bind.keys import new_key_text
 from reconciler.services.bind.query import Server
 from reconciler.services.bind.render import FRAGMENT
 
-_START = 20.0
+_START = 60.0
 _POLL = 0.02
 
 

@@ -10,6 +10,7 @@ import pwd
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from reconciler.demo.named import NamedServer
 from reconciler.errors import ReconcilerError, Temporary
 from reconciler.node_yaml import node_yaml
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _POLL = 0.02
 
 
@@ -30,7 +31,9 @@ class PocketSite:
 
     bind, dnsmasq: which servers it has. resync: seconds between passes that no event asked for. named_user: account
     that named changes to (root only). leases: a lease file in dnsmasq's form. dhcp: dnsmasq gives out leases in a Lan,
-    which has been entered; dhcp_script: what it calls then.
+    which has been entered; dhcp_script: what it calls then. role: the role provider; unless it is `always`, what is in
+    `role_file` counts. mount: where a shared disk is mounted. settings: further ones, or in place of ours.
+    environment: what the daemon's has more.
     """
 
     def __init__(
@@ -44,8 +47,16 @@ class PocketSite:
         leases: Path | None = None,
         dhcp: bool = False,
         dhcp_script: Path | None = None,
+        role: str = "always",
+        mount: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self.environment = {**os.environ, **(environment or {})}
+        self.role = role
+        self.mount = mount
+        self.role_file = folder / "role"
         self.leases = leases
         self.config = folder / "node.yaml"
         self.root = folder / "node"
@@ -56,7 +67,7 @@ class PocketSite:
         self.dnsmasq = DnsmasqServer(folder / "dnsmasq", dhcp=dhcp, dhcp_script=dhcp_script) if dnsmasq else None
         self.helper = Helper(folder / "helper.sock", {"dnsmasq": self.dnsmasq} if self.dnsmasq else {})
         self._daemon: subprocess.Popen[bytes] | None = None
-        self.config.write_text(node_yaml(self._settings(resync)))
+        self.config.write_text(node_yaml({**self._settings(resync), **(settings or {})}))
 
     @property
     def pid(self) -> int | None:
@@ -83,7 +94,12 @@ class PocketSite:
         """Start the daemon alone, and wait for its first pass."""
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(
-                self.command("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command("run"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self.environment,
             )
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline and self.pid is not None:
@@ -133,10 +149,15 @@ class PocketSite:
             "repo": self.repo,
             "state": self.root / "state",
             "secrets": self.folder / "secrets",
+            "own": self.folder / "own",
             "control": self.control,
+            "role": self.role,
+            "role_file": self.role_file,
             "helper": self.helper.path,
             "resync": resync,
         }
+        if self.mount:
+            values["mount"] = self.mount
         if self.named:
             values["bind"] = self.named.settings().model_dump()
         if self.dnsmasq:

@@ -77,7 +77,7 @@ class Stage:
             if flaw is None or time.monotonic() >= deadline:
                 break
             time.sleep(_POLL)
-        if not quiet:
+        if flaw is not None or not quiet:
             self._show(shlex.join(argv) + (f" <<'END'\n{stdin.rstrip()}\nEND" if stdin else ""), result.stdout)
         if flaw is not None:
             raise Unexpected(f"{argv[0]} {flaw}")

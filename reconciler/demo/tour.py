@@ -15,27 +15,19 @@ from pathlib import Path
 
 import click
 
+from reconciler.demo import outside
 from reconciler.demo.lan import Lan, obstacle
+from reconciler.demo.person import ENVIRONMENT
 from reconciler.demo.pocket import PocketSite
+from reconciler.demo.provider import Provider
 from reconciler.demo.stage import Stage
-
-_ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.net",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.net",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C.UTF-8",
-}
-"""Nothing of the caller's own git settings shall matter, or be touched."""
 
 _INTERFACES = {
     "enp1s0": ("192.168.10.2/24", "2001:db8:0:a::2/64"),
     "enp1s0.20": ("203.0.113.194/26",),
+    outside.INTERFACE: (f"{outside.BEFORE}/24",),
 }
-"""Interfaces of the example's networks, with the addresses of its node there."""
+"""Interfaces of the example's networks, with the addresses of its node there; and the one to the outside."""
 
 _LEASED = re.compile(r"lease of (\S+)")
 
@@ -73,17 +65,24 @@ def _network(folder: Path) -> Iterator[Lan | None]:
 
 
 def _show(folder: Path, lan: Lan | None, *, keep: bool) -> bool:
-    site = PocketSite(folder, dhcp=lan is not None)
-    stage = Stage(_ENVIRONMENT, {str(folder): "DEMO", str(Path(sys.executable).parent): "."})
+    provider = outside.provider(folder)
+    site = PocketSite(
+        folder,
+        dhcp=lan is not None,
+        environment={"SSL_CERT_FILE": str(provider.certificate)},
+        settings={"providers": [provider.server]},
+    )
+    stage = Stage(ENVIRONMENT, {str(folder): "DEMO", str(Path(sys.executable).parent): "."})
     where = f"in a network namespace of its own, {lan.namespace}" if lan else "on loopback and free ports"
     click.echo(f"Everything below lies in {folder} (DEMO), {where}.")
     try:
-        _Tour(site, stage, lan).run()
+        _Tour(site, stage, lan, provider).run()
         stage.table()
         if keep and stage.good:
             _play(site, lan)
     finally:
         site.stop()
+        provider.stop()
     return stage.good
 
 
@@ -94,8 +93,9 @@ def _interrupt(signum: int, frame: object) -> None:
 class _Tour:
     """The steps, in order."""
 
-    def __init__(self, site: PocketSite, stage: Stage, lan: Lan | None) -> None:
+    def __init__(self, site: PocketSite, stage: Stage, lan: Lan | None, provider: Provider) -> None:
         self.site = site
+        self.provider = provider
         self.stage = stage
         self.lan = lan
         self.clone = site.folder / "network"
@@ -115,6 +115,13 @@ class _Tour:
             self.add_host()
         with stage.step("push a mistake: refused, with its place"):
             self.make_mistake()
+        why = outside.obstacle()
+        if why is not None:
+            stage.say(f"\nWithout the step that publishes the public address: {why}.")
+        else:
+            with stage.step("the public address changes: published outside, once"):
+                self.provider.start()
+                outside.change_address(stage, self.site, self.lan, self.provider, self.clone)
         with stage.step("push what deletes most of a zone: held by the guard, let through on request"):
             self.delete_much()
         with stage.step("change a record behind the repository's back: reported as drift"):

@@ -139,7 +139,7 @@ def lease_networks(site: Site) -> tuple[LeaseNetwork, ...]:
                 name,
                 network.domain,
                 zone,
-                tuple(prefix for prefix in (settings.ipv4, settings.ipv6) if prefix is not None),
+                tuple(prefix for prefix in (settings.ipv4, settings.prefix6) if prefix is not None),
                 () if settings.reverse == "no" else tuple(_reverse_zones(network, site.zones, others)),
                 enabled=settings.lease_names and hands_out_addresses(settings),
                 generate=settings.generate_names,
@@ -161,7 +161,7 @@ def hands_out_addresses(settings: schema.Network) -> bool:
 
 def _makes_addresses(settings: schema.Network) -> bool:
     """Whether addresses that hosts made (whoever advertises the prefix) count; they need 64 bits for it (RFC 4291)."""
-    return settings.slaac_names and settings.ipv6 is not None and settings.ipv6.prefixlen <= 64
+    return settings.slaac_names and settings.prefix6 is not None and settings.prefix6.prefixlen <= 64
 
 
 def _reverse_zones(network: SiteNetwork, zones: Iterable[str], others: Set[str]) -> Iterable[ReverseZone]:
@@ -169,7 +169,7 @@ def _reverse_zones(network: SiteNetwork, zones: Iterable[str], others: Set[str])
 
     A name that does not tell its addresses (RFC 2317) is for the network that names it, or for any that fits.
     """
-    prefixes = [prefix for prefix in (network.settings.ipv4, network.settings.ipv6) if prefix is not None]
+    prefixes = [prefix for prefix in (network.settings.ipv4, network.settings.prefix6) if prefix is not None]
     for name in sorted(zones):
         zone = reverse.parse_zone(name)
         if zone is None or not (zone.classless or zone.network.prefixlen <= 24 or zone.network.version == 6):

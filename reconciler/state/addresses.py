@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -42,6 +42,30 @@ def _address(value: Any) -> IPv4Address | IPv6Address:
     if re.fullmatch(r"[0-9.]+", text, re.ASCII):
         return _ipv4(text)
     raise Invalid(f"{shown(text)} is not an IP address")
+
+
+class ServerAddress(NamedTuple):
+    """A DNS server: its address and port."""
+
+    address: IPv4Address | IPv6Address
+    port: int = 53
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 and self.port != 53 else str(self.address)
+        return host if self.port == 53 else f"{host}:{self.port}"
+
+
+def _server(value: Any) -> ServerAddress:
+    if isinstance(value, ServerAddress):
+        return value
+    text = single(value)
+    split = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*)):([0-9]{1,5})", text, re.ASCII)
+    if split is None:
+        return ServerAddress(_address(text))
+    port = int(split[3])
+    if not 0 < port < 65536:
+        raise Invalid(f"{shown(text)} has no port from 1 to 65535")
+    return ServerAddress(_address(split[1] or split[2]), port)
 
 
 def _prefix4(value: Any) -> IPv4Network:
@@ -92,3 +116,10 @@ Prefix4 = Annotated[IPv4Network, BeforeValidator(_prefix4), WithJsonSchema({"typ
 
 Prefix6 = Annotated[IPv6Network, BeforeValidator(_prefix6), WithJsonSchema({"type": "string", "format": "ipv6-prefix"})]
 """An IPv6 network: first address and prefix length."""
+
+Server = Annotated[
+    ServerAddress,
+    BeforeValidator(_server),
+    WithJsonSchema({"type": "string", "format": "server", "examples": ["208.67.222.222", "[2620:119:35::35]:53"]}),
+]
+"""A DNS server by its address, with a port unless that is 53: `ADDRESS`, `ADDRESS:PORT`, `[ADDRESS]:PORT`."""

@@ -20,6 +20,8 @@ _FORMATS = {
     "ipv6-prefix": "IPv6 network",
     "record-type": "record type",
     "owner": "owner name",
+    "server": "address of a DNS server",
+    "url": "address of a web page",
 }
 
 
@@ -96,8 +98,9 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
         return ", ".join(f"`{value}`" for value in dict.fromkeys(map(str, values)))
-    if "anyOf" in schema:
-        return _alternatives(schema["anyOf"], definitions)
+    branches = schema.get("anyOf") or schema.get("oneOf")
+    if branches:
+        return _alternatives(branches, definitions)
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'], definitions)}"
     if isinstance(schema.get("additionalProperties"), dict):

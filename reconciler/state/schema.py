@@ -5,12 +5,14 @@ Addresses are ipaddress values, names are canonical absolute names, times are se
 """
 
 from enum import StrEnum
+from ipaddress import IPv6Network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from reconciler.dns.serials import SerialStyle
-from reconciler.state.addresses import Address, Address4, Address6, Prefix4, Prefix6
+from reconciler.state.addresses import Address, Address4, Address6, Prefix4, Prefix6, Server
+from reconciler.state.strict import Strict
 from reconciler.state.text import shown
 from reconciler.state.types import (
     Domain,
@@ -25,13 +27,8 @@ from reconciler.state.types import (
     Owner,
     RecordType,
     Seconds,
+    Url,
 )
-
-
-class Strict(BaseModel):
-    """Base of every mapping in the repository: unknown keys are errors, values cannot change later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class SecretRef(Strict):
@@ -97,6 +94,33 @@ class Dhcp(Strict):
     """DHCP options by name (`router`, `dns-server`, `ntp-server` …) or number, each a value or a list."""
 
 
+class DelegatedPrefix(Strict):
+    """The network's IPv6 prefix is a /64 of what the provider has delegated, and moves with that."""
+
+    prefix_from: Interface
+    """Interface that shows it: by its addresses, or (where it has the default route, or is `lo`) by the unreachable \
+routes that DHCPv6 clients make for what was delegated to them (RFC 8415)."""
+    subnet: Integer = Field(default=0, ge=0, le=2**48 - 1)
+    """Which of the /64 in the delegated prefix, counted from 0."""
+    length: Integer | None = Field(default=None, ge=16, le=64)
+    """Length of the delegated prefix, where the interface shows no more than a /64 of it."""
+    keep_old: Seconds = 172800
+    """How long the reverse zone of an old prefix goes on answering."""
+    settle: Seconds = 10
+    """How long a new prefix must stand before it counts."""
+
+
+def _form(value: Any) -> str:
+    return "ipv6[from]" if isinstance(value, dict | DelegatedPrefix) else "ipv6[prefix]"
+
+
+# The brackets say that a tag is no key of the user's (see state/validation.py).
+Ipv6 = Annotated[
+    Annotated[Prefix6, Tag("ipv6[prefix]")] | Annotated[DelegatedPrefix, Tag("ipv6[from]")], Discriminator(_form)
+]
+"""A prefix, or where it is learnt from."""
+
+
 class Network(Strict):
     """One subnet or VLAN."""
 
@@ -110,12 +134,12 @@ class Network(Strict):
     """Domain of its hosts; the site's domain when left out."""
     ipv4: Prefix4 | None = None
     """Its IPv4 prefix."""
-    ipv6: Prefix6 | None = None
-    """Its IPv6 prefix."""
+    ipv6: Ipv6 | None = None
+    """Its IPv6 prefix, or `{prefix_from: INTERFACE}` for one that the provider may change."""
     router: Address4 | None = None
     """Default gateway, told to DHCP clients."""
     virtual_ips: Many[Address] = []
-    """Addresses that move with the primary role; DNS is answered there."""
+    """Addresses that move with the primary role; DNS is answered there. IPv6 ones may be suffixes (`::53`)."""
     dhcp: Dhcp | None = None
     """DHCP settings."""
     ipv6_mode: IPv6Mode = IPv6Mode.OFF
@@ -134,6 +158,16 @@ class Network(Strict):
     """Publish temporary IPv6 addresses too; with `slaac_names` all those that are not made of the client's MAC."""
     reverse: Literal["no"] | Many[Domain] | None = Field(default=None, union_mode="left_to_right")
     """Reverse zones as delegated (RFC 2317 names, say), or `no`; derived from the prefixes when left out."""
+
+    @property
+    def prefix6(self) -> IPv6Network | None:
+        """The IPv6 prefix, as far as it is known."""
+        return self.ipv6 if isinstance(self.ipv6, IPv6Network) else None
+
+    @property
+    def delegated(self) -> DelegatedPrefix | None:
+        """Where the IPv6 prefix is learnt from, while it is not known."""
+        return self.ipv6 if isinstance(self.ipv6, DelegatedPrefix) else None
 
 
 class Dns(Strict):
@@ -207,47 +241,109 @@ class Key(Strict):
     """Where the base64 secret is kept on the node."""
 
 
+class Family(StrEnum):
+    """IPv4 or IPv6."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+    @property
+    def version(self) -> int:
+        """4 or 6, as in `ipaddress`."""
+        return 4 if self is Family.IPV4 else 6
+
+
+class DnsQuestion(Strict):
+    """A question to DNS servers that answer with the address of whoever asks, straight to them."""
+
+    name: Domain
+    """The name to ask for, such as `myip.opendns.com`."""
+    type: Literal["A", "AAAA", "TXT"] | None = None
+    """The record type; A or AAAA, as the family says, when left out."""
+    servers: Many[Server] = Field(min_length=1)
+    """The servers, by address, asked in this order until one answers. The host's own resolver is not asked."""
+
+
 class WanSource(Strict):
-    """One way to learn the public address: exactly one of the keys."""
+    """One way to learn the public address: exactly one of `interface`, `dns`, `web`, `command`."""
 
     interface: Interface | None = None
-    """The address of this interface."""
-    web: Line | None = None
-    """The first address in the answer of this web page."""
-    dns: Identifier | None = None
-    """What this name resolves to."""
-    command: Many[Line] | None = None
-    """What this program prints: its path and arguments."""
+    """The public address of this interface; changes are seen at once."""
+    dns: DnsQuestion | None = None
+    """What DNS servers say of whoever asks."""
+    web: Url | None = None
+    """The answer of this web page: one address and nothing else."""
+    command: Identifier | None = None
+    """What a program prints: one that this node's node.yaml has under `commands:` by this name."""
+    family: Family = Family.IPV4
+    """The family of the address."""
+
+    @property
+    def text(self) -> str:
+        """The source in a few words."""
+        if self.dns is not None:
+            return f"dns {self.dns.name}"
+        found = {"interface": self.interface, "web": self.web, "command": self.command}
+        return next(f"{key} {value}" for key, value in found.items() if value is not None)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        keys = [name for name in type(self).model_fields if name != "family"]
+        given = [name for name in keys if getattr(self, name) is not None]
         if len(given) != 1:
-            keys = ", ".join(type(self).model_fields)
-            raise Invalid(f"one way to learn an address has {len(given)} keys", f"write exactly one of {keys}")
+            what = f"one way to learn an address has {len(given)} keys"
+            raise Invalid(what, f"write exactly one of {', '.join(keys)}")
         return self
 
 
 class WanPublish(Strict):
-    """Where the public address is published by dynamic DNS."""
+    """Names at a provider of dynamic DNS, kept at the public address by ddclient."""
 
     protocol: Identifier
-    """ddclient's name of the provider's protocol."""
+    """ddclient's name of the provider's protocol (`ddclient -list-protocols`)."""
     domain: Domain
     """The domain whose names are updated."""
     names: Many[Line] = ["@"]
     """Names in the domain; `@` is the domain itself."""
+    family: Family = Family.IPV4
+    """Which address is published."""
+    server: Line | None = None
+    """The provider's server, with a port if need be; ddclient's own default when left out."""
     login: Line | None = None
-    """User name at the provider."""
+    """User name at the provider; the domain when left out and the protocol is `namecheap`."""
     password: SecretRef | None = None
-    """Where the password is kept on the node."""
+    """Where the password is kept on the node; for `nsupdate` the file is the TSIG key."""
+    zone: Domain | None = None
+    """The zone at the provider, for protocols that ask for it."""
+    ttl: Seconds | None = None
+    """TTL of the record, for protocols that ask for it."""
+    tls: Flag = True
+    """`no`: the password goes over the network in the clear, where the protocol leaves a choice."""
+    options: dict[Identifier, Line] = {}
+    """Further options of the protocol, as in ddclient.conf."""
+    secrets: dict[Identifier, SecretRef] = {}
+    """Further options whose values are secrets."""
+    ids: dict[Line, Line] = {}
+    """What the provider calls a name, where that is a number (`sitelutions`, `dslreports1`)."""
+    every: Seconds = Field(default=300, ge=30)
+    """Nothing is sent more often than this, nor than the provider's protocol allows."""
+    confirm: Many[Server] = []
+    """Servers to ask what is published; the domain's own name servers when left out."""
 
 
 class Wan(Strict):
     """The public address: how it is learnt, where it is published."""
 
     watch: list[WanSource] = []
-    """Ways to learn it, tried in this order."""
+    """Ways to learn it, asked in this order."""
+    agree: Integer = Field(default=1, ge=1, le=9)
+    """How many of them have to say the same address; with 1 the first that gives a valid answer is believed."""
+    every: Seconds = Field(default=300, ge=1)
+    """`dns`, `web` and `command` are asked this often and never more often."""
+    settle: Seconds = 10
+    """An address has to stand this long before it is published."""
+    when_alone: Flag = False
+    """Publish also while the other node of a pair is not connected, which may be half of a split brain."""
     publish: list[WanPublish] = []
     """Where it is published."""
 

@@ -6,6 +6,7 @@ never turn into something else on the way. Each type here turns such text into a
 
 import re
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
@@ -24,6 +25,7 @@ _DURATION_PART = re.compile(r"([0-9]+)([smhdw]?)", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}", re.ASCII)
+_URL = re.compile(r"[!-~]{1,512}", re.ASCII)
 _OWNER = re.compile(r"@|[A-Za-z0-9*_./-]+", re.ASCII)
 
 MAX_TTL = 2**31 - 1
@@ -114,6 +116,21 @@ def _line(value: Any) -> str:
     return text
 
 
+def _url(value: Any) -> str:
+    text = single(value)
+    url = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(url)
+        whole = parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in ("http", "https") or not _URL.fullmatch(url):
+        raise Invalid(f"{shown(text)} is not the address of a web page", "write https://HOST/PATH")
+    if parts.username is not None or parts.fragment:
+        raise Invalid(f"{shown(text)} has a user name or a `#`", "leave it out")
+    return url
+
+
 def _owner(value: Any) -> str:
     text = single(value)
     try:
@@ -197,6 +214,13 @@ Interface = Annotated[
 
 Line = Annotated[str, BeforeValidator(_line), WithJsonSchema({"type": "string", "format": "text"})]
 """Plain text on one line, so that it cannot carry a line of its own into a server's file."""
+
+Url = Annotated[
+    str,
+    BeforeValidator(_url),
+    WithJsonSchema({"type": "string", "format": "url", "examples": ["https://example.org/ip"]}),
+]
+"""The address of a web page, `https://` unless it says `http://`."""
 
 Owner = Annotated[str, BeforeValidator(_owner), WithJsonSchema({"type": "string", "format": "owner"})]
 """An owner name or pattern as written: `@`, relative or absolute, with `*` labels."""

@@ -115,8 +115,8 @@ def _sentence(model: type[BaseModel], detail: Any, path: Path) -> tuple[str, str
 
 def found(value: Any) -> str:
     """A value for a message: text is quoted, the rest is named."""
-    if isinstance(value, str):
-        return shown(value)
+    if isinstance(value, str | int):
+        return shown(str(value))
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "nothing"
 
 
