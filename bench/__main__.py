@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import idle, leases, phases, push, queries
+from bench import failover, idle, leases, phases, push, queries
 
 MEASUREMENTS: dict[str, Callable[[Path], None]] = {
     "push": push.measure,
@@ -13,6 +13,7 @@ MEASUREMENTS: dict[str, Callable[[Path], None]] = {
     "idle": idle.measure,
     "queries": queries.measure,
     "leases": leases.measure,
+    "failover": failover.measure,
 }
 
 

@@ -97,7 +97,7 @@ class Clone:
 def ask(port: int, name: str, rtype: str = "A") -> list[str]:
     """Sorted record data that a server on loopback answers; [] for none, ["SERVFAIL"] and the like for errors."""
     query = dns.message.make_query(name, rtype)
-    answer = dns.query.udp(query, "127.0.0.1", port=port, timeout=5)
+    answer = dns.query.udp(query, "127.0.0.1", port=port, timeout=15)
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return [dns.rcode.to_text(answer.rcode())]
     return sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)

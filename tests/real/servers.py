@@ -8,7 +8,7 @@ from reconciler.demo.ports import free_port
 __all__ = ["free_port", "wait_until"]
 
 
-def wait_until(predicate: Callable[[], object], *, timeout: float = 10.0, what: str = "") -> None:
+def wait_until(predicate: Callable[[], object], *, timeout: float = 60.0, what: str = "") -> None:
     """Poll until `predicate` is true; fail the test when it is not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not predicate():

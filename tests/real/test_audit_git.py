@@ -14,7 +14,7 @@ from reconciler.audit.history import history
 from reconciler.audit.record import Audit
 from reconciler.errors import BadRepository, NotPrimary
 from reconciler.git.maintain import maintain
-from reconciler.role.base import Role, RoleReport
+from reconciler.role.base import Condition, RoleReport
 
 pytestmark = pytest.mark.real
 
@@ -152,7 +152,7 @@ def test_standby_writes_nothing(tmp_path):
         name = "standby"
 
         def read(self) -> RoleReport:
-            return RoleReport(Role.STANDBY, ("test",))
+            return RoleReport((Condition(False, "test"),))
 
     work = effects(tmp_path)
     work._role = Standby()
@@ -201,3 +201,23 @@ def test_contents_are_synced_before_the_branch_moves(bench, tmp_path):
     moved = at("rename", 'heads/audit"')
     assert at("fsync", "tmp_pack_") < at("fsync", "tmp_idx_") < at("fsync", "audit.lock>") < moved
     assert moved < at("fsync", "objects/pack>") < at("fsync", "refs/heads>")
+
+
+def test_notes_that_moved_in_between_are_tried_again_without_a_second_entry(bench, monkeypatch):
+    repo, head, audit = bench
+    audit.record(Entry("first", notes={head: "first"}))
+    real, seen = audit._reader.ref, []
+
+    def stale(name):
+        """The notes move right after they were looked at."""
+        found = real(name)
+        if name == "refs/notes/reconciler" and not seen:
+            seen.append(found)
+            git(repo, "notes", "--ref=reconciler", "add", "--force", "--message=other", head)
+        return found
+
+    monkeypatch.setattr(audit._reader, "ref", stale)
+    commit = audit.record(Entry("second", notes={head: "second"}))
+    assert [each.subject for each in history(repo)] == ["second", "first"]
+    assert audit.tip() == commit
+    assert git(repo, "notes", "--ref=reconciler", "show", head) == "second\n"

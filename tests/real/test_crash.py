@@ -1,4 +1,4 @@
-"""kill -9 before every single effect of an apply: the next start finishes, and nobody notices meanwhile."""
+"""kill -9, or a lost role, before every single effect of an apply: the next start finishes, nobody notices."""
 
 import hashlib
 import subprocess
@@ -83,7 +83,7 @@ class Watcher:
 
     def stop(self) -> None:
         self._end.set()
-        self._thread.join(20)
+        self._thread.join(60)
         self._server.close()
 
     def _watch(self) -> None:
@@ -256,12 +256,29 @@ class Sweep:
                 return number - 1
         raise AssertionError(f"an apply has more than {MOST} effects")
 
+    def run_losing(self) -> int:
+        """As `run`, but the role is lost there; the next primary finishes. How many effects an apply has."""
+        folders = (self.node.root, self.node.folder / "named/bind", self.node.folder / "dnsmasq/dnsmasq")
+        for number in range(1, MOST):
+            head, expected = self.move_to(number), EXPECTED[number % 2]
+            made = make_pass(self.node.config, lose=number, folders=folders)
+            where = f"role lost before effect {number}: {made}"
+            assert made.reads > made.effects, where
+            assert not made.touched, where
+            assert made.result == ("standby" if made.lost else "applied"), where
+            again = make_pass(self.node.config)
+            assert again.result in ("applied", "unchanged"), f"{where}, then {again}"
+            assert not (problems := self.problems(head, expected)), f"{where}, then {again}: {problems}"
+            if not made.lost:
+                return number - 1
+        raise AssertionError(f"an apply has more than {MOST} effects")
 
-def sweep(folder: Path, site: str, *, bind: bool) -> None:
+
+def sweep(folder: Path, site: str, *, bind: bool, losing: bool = False) -> None:
     with running_node(folder, site=site.partition("zones:")[0], bind=bind) as (node, clone):
         swept = Sweep(node, clone, site)
         with watched(node) as watchers:
-            count = swept.run()
+            count = swept.run_losing() if losing else swept.run()
         for watcher in watchers:
             assert not watcher.complaints, watcher.complaints[:10]
             assert watcher.asked > 100
@@ -270,6 +287,10 @@ def sweep(folder: Path, site: str, *, bind: bool) -> None:
 
 def test_killed_before_any_effect_on_bind_and_dnsmasq_it_converges_unnoticed(tmp_path: Path) -> None:
     sweep(tmp_path, SITE, bind=True)
+
+
+def test_the_role_lost_at_any_step_nothing_more_is_touched_and_the_next_primary_finishes(tmp_path: Path) -> None:
+    sweep(tmp_path, SITE, bind=True, losing=True)
 
 
 def test_killed_before_any_effect_on_dnsmasq_alone_it_converges_unnoticed(tmp_path: Path) -> None:

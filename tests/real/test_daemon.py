@@ -52,7 +52,7 @@ def send(node: PocketSite, number: signal.Signals) -> None:
 
 def logged(node: PocketSite, text: str, since: int) -> None:
     """Wait until the log says `text` after its first `since` characters."""
-    wait_until(lambda: text in node.log.read_text()[since:], timeout=15, what=text)
+    wait_until(lambda: text in node.log.read_text()[since:], timeout=60, what=text)
 
 
 def size(node: PocketSite) -> int:
@@ -71,10 +71,10 @@ def test_sigterm_in_the_middle_of_an_apply_ends_it_in_order(node: PocketSite, cl
     commit = clone.commit({"dnsmasq.d/cache.conf": "cache-size=601\n", **host("term", 101)})
     with held_restart(node) as reached:
         push = start_push(clone)
-        assert reached.wait(20)
+        assert reached.wait(60)
         send(node, signal.SIGTERM)
-    wait_until(lambda: node.pid is None, timeout=15, what="the daemon ends")
-    said, _ = push.communicate(timeout=15)
+    wait_until(lambda: node.pid is None, timeout=60, what="the daemon ends")
+    said, _ = push.communicate(timeout=60)
     assert "applied" in said, said
     node.stop_daemon()
     node.start_daemon()
@@ -88,13 +88,13 @@ def test_sigterm_while_a_push_waits_to_be_checked_stores_nothing_and_says_so(nod
     clone.commit(host("unchecked", 102))
     with held_restart(node) as reached:
         slow = start_push(clone, first)
-        assert reached.wait(20)
+        assert reached.wait(60)
         push = start_push(clone)
         wait_until(lambda: list((node.repo / "objects").glob("tmp_objdir-incoming-*")), what="the second push")
         send(node, signal.SIGTERM)
-    wait_until(lambda: node.pid is None, timeout=15, what="the daemon ends")
-    said, _ = push.communicate(timeout=15)
-    slow.communicate(timeout=15)
+    wait_until(lambda: node.pid is None, timeout=60, what="the daemon ends")
+    said, _ = push.communicate(timeout=60)
+    slow.communicate(timeout=60)
     # The hook may have found the socket closed already; then it checks the push itself.
     assert push.returncode != 0 or "applied at its start" in said, said
     assert "try again" in said or "nothing is stored" in said or "applied at its start" in said, said
@@ -117,7 +117,7 @@ def test_new_settings_are_taken_over_without_a_restart(node: PocketSite, clone: 
     finally:
         node.config.write_text(text)
         send(node, signal.SIGHUP)
-    wait_until(lambda: node.log.read_text()[before:].count("settings read anew") == 2, timeout=15)
+    wait_until(lambda: node.log.read_text()[before:].count("settings read anew") == 2, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_settings_that_read_well_and_cannot_be_used_change_nothing(node: PocketS
         logged(node, "is no socket", before)
     finally:
         node.config.write_text(text)
-    wait_until(lambda: "applied" in clone.change(host("stays", 104)), timeout=15)
+    wait_until(lambda: "applied" in clone.change(host("stays", 104)), timeout=60)
     assert node.pid == pid
     assert node.log.read_text()
 
@@ -154,12 +154,19 @@ def test_sighup_in_the_middle_of_a_push_lets_it_end(node: PocketSite, clone: Clo
     clone.commit({"dnsmasq.d/cache.conf": "cache-size=603\n", **host("both", 105)})
     with held_restart(node) as reached:
         push = start_push(clone)
-        assert reached.wait(20)
+        assert reached.wait(60)
         send(node, signal.SIGHUP)
-    said, _ = push.communicate(timeout=30)
+    said, _ = push.communicate(timeout=60)
     assert "applied" in said, said
     logged(node, "settings read anew", before)
     assert "applied" in clone.change(host("later", 106))
+
+
+def test_a_node_without_a_partner_is_not_demoted(node: PocketSite) -> None:
+    said = reconciler(node, "demote")
+    assert said.returncode == 1
+    assert "no partner" in said.stdout
+    assert status(node)["role"] == "primary"
 
 
 # Damage
@@ -246,7 +253,7 @@ def test_a_damaged_object_is_told_and_the_daemon_goes_on_when_it_is_mended(node:
     assert "Traceback" not in said.stdout + plan.stdout + refused.stdout
     assert answer(node, "loose") == ["192.168.10.109"]
     assert clone.push().returncode == 0
-    wait_until(lambda: status(node)["deployed"] == later and status(node)["healthy"], timeout=15)
+    wait_until(lambda: status(node)["deployed"] == later and status(node)["healthy"], timeout=60)
 
 
 def test_an_audit_that_was_deleted_begins_again_with_everything(node: PocketSite, clone: Clone) -> None:
@@ -345,7 +352,7 @@ def test_full_and_read_only_disks_take_no_answer_away_and_need_no_restart(tmp_pa
                     assert answer(node, "disk") == before
                     assert answer(node, "host10") == ["192.168.10.10"]
                 assert clone.push().returncode == 0
-                wait_until(lambda: status(node)["healthy"], timeout=30, what=f"{trouble.__name__} {place}")
+                wait_until(lambda: status(node)["healthy"], what=f"{trouble.__name__} {place}")
                 assert status(node)["deployed"] == commit
                 assert answer(node, "disk") == [f"192.168.10.{number}"]
                 assert not list(tmp_path.glob("n*/**/.*.tmp"))
@@ -388,6 +395,22 @@ def test_a_fix_behind_a_failing_commit_is_applied_and_the_failing_one_is_not_tri
         shutil.rmtree(folder)
 
 
+def test_a_server_that_is_down_is_told_by_apply_and_status(node: PocketSite) -> None:
+    assert node.dnsmasq
+    silent = f"dnsmasq does not answer at 127.0.0.1:{node.dnsmasq.port}"
+    node.dnsmasq.stop()
+    try:
+        said = reconciler(node, "apply")
+        assert said.returncode == 1
+        assert silent in said.stdout
+        shown = reconciler(node, "status")
+        assert shown.returncode == 1
+        assert silent in shown.stdout
+    finally:
+        node.dnsmasq.start()
+    wait_until(lambda: status(node)["healthy"])
+
+
 def test_another_named_on_the_same_port_is_noticed(node: PocketSite, clone: Clone, tmp_path: Path) -> None:
     assert node.named
     impostor = NamedServer(tmp_path / "impostor")
@@ -409,7 +432,7 @@ def test_another_named_on_the_same_port_is_noticed(node: PocketSite, clone: Clon
     finally:
         impostor.stop()
         node.named.start()
-    wait_until(lambda: status(node)["deployed"] == pushed, timeout=30)
+    wait_until(lambda: status(node)["deployed"] == pushed)
     assert answer(node, "impostor") == ["192.168.10.113"]
     assert reconciler(node, "apply").returncode == 0
     assert status(node)["healthy"]

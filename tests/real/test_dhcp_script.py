@@ -314,7 +314,7 @@ def test_real_dnsmasq_and_clients(bench: Bench) -> None:
     watch = LeaseWatch(node.leases, woken.set, beside=[node.macs.name])
     watch.start()
     try:
-        assert woken.wait(20)
+        assert woken.wait(60)
 
         def told() -> str:
             woken.clear()

@@ -6,7 +6,7 @@ import pytest
 from dnsmasq_fixtures import HOSTS, ZONE, Bench, make_site
 
 from reconciler.errors import ApplyFailed, NotPrimary, Refused, Temporary
-from reconciler.role.base import Role, RoleReport
+from reconciler.role.base import Condition, RoleReport
 from reconciler.services.dnsmasq import trial
 from reconciler.state.model import Hatch
 
@@ -133,7 +133,7 @@ def test_standby_touches_nothing(bench: Bench) -> None:
         name = "standby"
 
         def read(self) -> RoleReport:
-            return RoleReport(Role.STANDBY, ("a test says so",))
+            return RoleReport((Condition(False, "a test says so"),))
 
     bench.effects._role = Standby()
     with pytest.raises(NotPrimary):

@@ -76,17 +76,17 @@ def test_a_move_wakes(watched, move, packed):
         assert StateRepo(repo).head("main") == old
     wakes.event.clear()
     move(repo, new, tmp_path)
-    assert wakes.event.wait(20)
+    assert wakes.event.wait(60)
     assert StateRepo(repo).head("main") != old
 
 
 def test_deletion_and_branch_switch_wake(watched):
     repo, wakes, _, _ = watched
     git(repo, "symbolic-ref", "HEAD", "refs/heads/other")
-    assert wakes.event.wait(20)
+    assert wakes.event.wait(60)
     wakes.event.clear()
     git(repo, "update-ref", "-d", "refs/heads/main")
-    assert wakes.event.wait(20)
+    assert wakes.event.wait(60)
 
 
 def test_branch_with_folder_that_appears(tmp_path):
@@ -96,11 +96,11 @@ def test_branch_with_folder_that_appears(tmp_path):
     watch.start()
     try:
         git(repo, "update-ref", "refs/heads/team/main", head)
-        assert wakes.event.wait(20)
+        assert wakes.event.wait(60)
         new = moves(repo, tmp_path / "filler")
         wakes.event.clear()
         git(repo, "update-ref", "refs/heads/team/main", new)
-        assert wakes.event.wait(20)
+        assert wakes.event.wait(60)
         count = wakes.count
         shutil.move(repo / "refs/heads/team", tmp_path / "team")
         wait_until(lambda: wakes.count > count)
@@ -119,7 +119,7 @@ def test_reading_other_branches_and_the_audit_do_not_wake(watched):
     assert wakes.count == 0
     # Events come in order, so after this one none of those before is still to come.
     git(repo, "update-ref", "refs/heads/main", new)
-    assert wakes.event.wait(20)
+    assert wakes.event.wait(60)
     count = wakes.count
     for _ in range(20):
         StateRepo(repo).head("main")
@@ -146,7 +146,7 @@ def test_vanished_folder_is_noticed_and_comes_back(watched):
     new = moves(repo, tmp_path / "filler")
     wakes.event.clear()
     git(repo, "update-ref", "refs/heads/main", new)
-    assert wakes.event.wait(20)
+    assert wakes.event.wait(60)
 
 
 def test_stop_ends_its_threads(watched):

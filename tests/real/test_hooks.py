@@ -165,7 +165,7 @@ def test_interrupted_hook_says_no_traceback(tmp_path):
 
     def handler(_: HookRequest) -> bytes:
         asked.set()
-        release.wait(20)
+        release.wait(60)
         return answer([], 0)
 
     with Control(tmp_path / "control.sock", handler):
@@ -177,9 +177,9 @@ def test_interrupted_hook_says_no_traceback(tmp_path):
             stderr=subprocess.PIPE,
         )
         hook.stdin.close()
-        assert asked.wait(20)
+        assert asked.wait(60)
         hook.send_signal(signal.SIGINT)
-        assert hook.wait(20) == 130
+        assert hook.wait(60) == 130
         assert not hook.stderr.read()
         hook.stderr.close()
         hook.stdout.close()
@@ -246,7 +246,7 @@ def test_a_push_whose_author_left_ends_the_hook(tmp_path):
             stderr=subprocess.PIPE,
         )  # fmt: skip
         os.close(writer)
-        assert hook.wait(20) != 0
+        assert hook.wait(60) != 0
         assert not hook.stderr.read()
         hook.stderr.close()
         wait_until(lambda: len(control.requests) == 1)

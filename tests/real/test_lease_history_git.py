@@ -26,7 +26,7 @@ from reconciler.dns.reverse import Address
 from reconciler.errors import BadRepository, NotPrimary
 from reconciler.git.maintain import maintain
 from reconciler.leases.lease import Lease
-from reconciler.role.base import Role, RoleReport
+from reconciler.role.base import Condition, RoleReport
 
 pytestmark = pytest.mark.real
 
@@ -286,7 +286,7 @@ def test_a_standby_writes_and_deletes_nothing(site, tmp_path):
         name = "standby"
 
         def read(self) -> RoleReport:
-            return RoleReport(Role.STANDBY, ("test",))
+            return RoleReport((Condition(False, "test"),))
 
     site.step(NOVEMBER, lease("192.168.3.1", ONE))
     work = effects(tmp_path)

@@ -105,13 +105,13 @@ def test_a_commit_that_came_without_a_push_is_applied_by_itself(node: PocketSite
     clone.run("push", "origin", "HEAD:side")
     bare = ["git", f"--git-dir={node.repo}"]
     subprocess.run([*bare, "update-ref", "refs/heads/main", commit], check=True, env=ENVIRONMENT)
-    wait_until(lambda: ask(servers(node)[0], "quiet.office.example.net") == ["192.168.10.96"], timeout=10)
+    wait_until(lambda: ask(servers(node)[0], "quiet.office.example.net") == ["192.168.10.96"])
     subprocess.run([*bare, "gc", "--quiet"], check=True, env=ENVIRONMENT)
     assert not (node.repo / "refs/heads/main").exists()
     later = clone.commit({"hosts.yaml": HOSTS + "packed: {ipv4: 192.168.10.95}\n"})
     clone.run("push", "--force", "origin", "HEAD:side")
     subprocess.run([*bare, "update-ref", "refs/heads/main", later], check=True, env=ENVIRONMENT)
-    wait_until(lambda: ask(servers(node)[0], "packed.office.example.net") == ["192.168.10.95"], timeout=10)
+    wait_until(lambda: ask(servers(node)[0], "packed.office.example.net") == ["192.168.10.95"])
     clone.run("push", "origin", ":side")
 
 
@@ -124,8 +124,8 @@ def test_named_away_for_a_while_converges_without_another_event(node: PocketSite
         assert status(node)["retry_in"] is not None
     finally:
         node.named.start()
-    wait_until(lambda: ask(servers(node)[0], "late.office.example.net") == ["192.168.10.94"], timeout=30)
-    wait_until(lambda: bool(status(node)["healthy"]), timeout=30)
+    wait_until(lambda: ask(servers(node)[0], "late.office.example.net") == ["192.168.10.94"])
+    wait_until(lambda: bool(status(node)["healthy"]))
 
 
 def test_a_push_while_the_daemon_is_down_is_checked_stored_and_applied_at_its_start(

@@ -55,10 +55,10 @@ def body(net: Net, folder: Path) -> None:
     file.write(PHONE)
     net.neighbour("add", PRIVACY, "lladdr", MAC, "nud", "stale")
     with running_node(folder, site=PLAIN, dnsmasq=False, leases=file.path) as (node, clone):
-        wait_until(lambda: answers(node, NAME) == ["192.168.10.150"], timeout=10)
+        wait_until(lambda: answers(node, NAME) == ["192.168.10.150"])
         net.neighbour("add", STABLE, "lladdr", MAC, "nud", "stale")
         clone.change({"site.yaml": SITE})
-        wait_until(lambda: answers(node, NAME, "AAAA") == [STABLE], timeout=10)
+        wait_until(lambda: answers(node, NAME, "AAAA") == [STABLE])
         wait_until(lambda: answers(node, ptr_name(ip_address(STABLE)), "PTR") == [f"{NAME}."])
         wait_until(lambda: shown(node, STABLE))
         lease = shown(node, STABLE) or {}
@@ -66,24 +66,24 @@ def body(net: Net, folder: Path) -> None:
         assert status(node)["lease_problems"] == []
 
         net.neighbour("del", STABLE)
-        wait_until(lambda: (shown(node, STABLE) or {})["expires"] is not None, timeout=10)
+        wait_until(lambda: (shown(node, STABLE) or {})["expires"] is not None)
         assert answers(node, NAME, "AAAA") == [STABLE], f"it has {GRACE} seconds"
         node.kill_daemon()
         node.start_daemon()
         assert answers(node, NAME, "AAAA") == [STABLE]
         net.neighbour("add", STABLE, "lladdr", MAC, "nud", "stale")
-        wait_until(lambda: (shown(node, STABLE) or {})["expires"] is None, timeout=10)
+        wait_until(lambda: (shown(node, STABLE) or {})["expires"] is None)
 
         clone.change({"site.yaml": SITE.replace("slaac_names: yes", "slaac_names: yes\n    privacy_addresses: yes")})
-        wait_until(lambda: answers(node, NAME, "AAAA") == [PRIVACY, STABLE], timeout=10)
+        wait_until(lambda: answers(node, NAME, "AAAA") == [PRIVACY, STABLE])
         file.write("duid 00:01:00:01:2a:2a:2a:2a:52:54:00:ff:ff:ff")
-        wait_until(lambda: answers(node, NAME, "AAAA") == [], timeout=10)
+        wait_until(lambda: answers(node, NAME, "AAAA") == [])
         history = reconciler(node, "leases", "--history", MAC).stdout
         assert STABLE in history
         assert PRIVACY in history
 
         clone.change({"hosts.yaml": HOSTS + f"desk: {{mac: '{MAC}', ipv4: 192.168.10.98}}\n"})
-        wait_until(lambda: STABLE in answers(node, "desk.office.example.net", "AAAA"), timeout=10)
+        wait_until(lambda: STABLE in answers(node, "desk.office.example.net", "AAAA"))
         clone.change({"site.yaml": PLAIN})
         assert answers(node, "desk.office.example.net", "AAAA") == []
 

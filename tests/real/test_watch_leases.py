@@ -36,7 +36,7 @@ class Wakes:
         """Wait for the wake of `change`."""
         self.event.clear()
         change()
-        assert self.event.wait(20)
+        assert self.event.wait(60)
 
 
 @contextmanager
@@ -337,7 +337,7 @@ def test_umount_succeeds_at_any_time_under_write_load(place: Path) -> None:
                 wakes.during(lambda: tmpfs(place))
                 wait_until(path.exists)
                 wakes.event.clear()
-                assert wakes.event.wait(20), "blind after the mount"
+                assert wakes.event.wait(60), "blind after the mount"
                 with serving:
                     assert umount(place) == 0
         finally:

@@ -335,7 +335,8 @@ SITE_CASES = {
     "pair": (
         "dns:\n",
         "pair: {manager: heartbeat}\ndns:\n",
-        "23:1: warning: nothing acts on `pair:` in this release; it is read and checked only",
+        "23:1: warning: nothing acts on `pair:` in this release; it is read and checked only; "
+        "a node of a pair acts by its own node.yaml",
     ),
 }
 

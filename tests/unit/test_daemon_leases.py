@@ -1,5 +1,6 @@
 """The daemon's leases: what they tell a plan and a status, and what a site that asks for nothing costs."""
 
+import json
 import subprocess
 import sys
 import time
@@ -15,10 +16,13 @@ from reconciler.config import LeaseSettings
 from reconciler.daemon.leases import Leases
 from reconciler.daemon.slaac import OwnAddresses
 from reconciler.deployed import Deployed
+from reconciler.effects import Effects
 from reconciler.errors import Temporary
 from reconciler.evaluate import Evaluator
+from reconciler.leases.memory import MEMORY
 from reconciler.leases.policy import lease_networks, statics
 from reconciler.plan import Plan
+from reconciler.role.always import Always
 from reconciler.state.hatches import HatchAllowance
 from reconciler.watch import neighbours
 
@@ -132,3 +136,34 @@ def test_a_table_that_cannot_be_watched_is_a_problem_and_is_tried_again(monkeypa
         assert own._table is None
     finally:
         own.stop()
+
+
+def test_renewals_and_the_servers_identity_are_remembered_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoHistory:
+        def record(self, *arguments: Any, **options: Any) -> None:
+            pass
+
+        def prune(self, *arguments: Any) -> tuple[str, ...]:
+            return ()
+
+    leases, site = leases_of(tmp_path, TABLET), make_site()
+    leases._history = NoHistory()  # type: ignore[assignment]
+    effects = Effects(Always(), helper=tmp_path / "none")
+
+    def remembered(text: str) -> tuple[int, str | None]:
+        (tmp_path / "leases").write_text(text)
+        leases.look(site)
+        leases.settle(effects)
+        document = json.loads((tmp_path / MEMORY).read_bytes())
+        return document["leases"][0][3], document["server_duid"]
+
+    assert remembered(f"{TABLET}duid 00:01:02\n") == (LATER, "00:01:02")
+    renewed = TABLET.replace(str(LATER), str(LATER + 900))
+    assert remembered(f"{renewed}duid 00:01:02\n") == (LATER, "00:01:02")
+    leases._remembered_at -= 301
+    assert remembered(renewed) == (LATER + 900, "00:01:02")
+    again = TABLET.replace(str(LATER), str(LATER + 1800))
+    leases._remembered_at -= 301
+    assert remembered(again) == (LATER + 1800, "00:01:02")

@@ -28,6 +28,7 @@ FORBIDDEN = re.compile(
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 NO_COMMAND = re.compile(
+    r"\s*\d+\.\d\d s  |"
     r"remote:|reconciler: |command=|journalctl |pgrep |sudo -u reconciler |sudo chown |(sudo )?systemctl "
 )
 """Lines of code that name the program, its user or its unit, and do not call it."""

@@ -46,8 +46,18 @@ def action(ref: str, old: str = A, new: str = B, *, forward: bool = True, branch
 def test_actions_by_ref(ref, expected):
     assert action(ref) is expected
     if expected is Action.REFUSE:
-        assert action(ref, A, ZERO) is Action.REFUSE
         assert action(ref, ZERO, B) is Action.REFUSE
+        if "/lost/" not in ref:
+            assert action(ref, A, ZERO) is Action.REFUSE
+
+
+def test_what_was_lost_may_be_deleted_and_nothing_else_be_done_with_it():
+    for ref in ("refs/heads/lost/n1/20261130-140441-aaaaaaaaa", "refs/tags/lost/n1/x"):
+        assert action(ref, A, ZERO) is Action.IGNORE
+        assert action(ref, A, B) is Action.REFUSE
+        assert action(ref, ZERO, B) is Action.REFUSE
+    for ref in ("refs/heads/lost", "refs/tags/lost", "refs/heads/lostn"):
+        assert (action(ref, A, ZERO) is Action.REFUSE) == (not ref.endswith("n"))
 
 
 def test_deployed_branch_moves_only_forward():
@@ -95,6 +105,7 @@ def test_request_survives_the_wire(options, name):
         name,
         1234,
         {"GIT_QUARANTINE_PATH": f"/a b/{name}"},
+        77,
     )
 
 
@@ -107,6 +118,9 @@ class FakePosix:
 
     def getuid(self) -> int:
         return 1234
+
+    def getppid(self) -> int:
+        return 77
 
 
 @pytest.mark.parametrize("values", [{"update": ("x",)}, {"uid": ("x",)}, {"env": ("x",)}])

@@ -34,7 +34,7 @@ class Scripted:
 
 @contextmanager
 def running(passes: Scripted, resync: float = 3600) -> Iterator[Loop]:
-    loop = Loop(passes, resync=resync)  # type: ignore[arg-type]
+    loop = Loop(lambda wake, say: passes.make(wake, say), resync=resync)  # noqa: PLW0108  tests put another in
     thread = threading.Thread(target=loop.run)
     thread.start()
     try:
@@ -51,7 +51,7 @@ def report_of(loop: Loop, commit: str | None, wake: Wake | None = None) -> PassR
     if wake:
         loop.wake(wake)
     while True:
-        item = listener.queue.get(timeout=10)
+        item = listener.queue.get(timeout=60)
         if isinstance(item, PassReport):
             return item
 
@@ -74,7 +74,7 @@ def test_wakes_during_a_pass_make_one_further_pass() -> None:
         listener = loop.listen(None)
         loop.wake(Wake("push", by="ada"))
         passes.gate.set()
-        while not isinstance(listener.queue.get(timeout=10), PassReport):
+        while not isinstance(listener.queue.get(timeout=60), PassReport):
             pass
         assert [wake.trigger for wake in passes.wakes] == ["start", "push"]
 
@@ -133,9 +133,9 @@ def test_a_listener_for_the_next_pass_does_not_hear_of_one_that_had_begun() -> N
         listener = loop.listen(None)
         loop.wake(Wake("operator", by="ada"))
         passes.gate.set()
-        item = listener.queue.get(timeout=10)
+        item = listener.queue.get(timeout=60)
         while not isinstance(item, PassReport):
-            item = listener.queue.get(timeout=10)
+            item = listener.queue.get(timeout=60)
         assert item.lines == ("line 2",)
 
 
@@ -144,6 +144,16 @@ def test_who_waits_for_a_superseded_commit_hears_of_the_pass_that_made_it_so() -
     passes.superseded = ("c0",)
     with running(passes) as loop:
         assert report_of(loop, "c0").commit == "c1"
+
+
+def test_who_comes_after_a_further_pass_hears_of_the_one_that_applied() -> None:
+    passes = Scripted(Result.APPLIED, Result.UNCHANGED, Result.FAILED)
+    with running(passes) as loop:
+        report_of(loop, "c1")
+        report_of(loop, None, Wake("commit"))
+        assert report_of(loop, "c1").result is Result.APPLIED
+        report_of(loop, None, Wake("commit"))
+        assert report_of(loop, "c1").result is Result.FAILED
 
 
 def test_jobs_run_before_the_next_pass_and_in_the_loops_thread() -> None:
@@ -183,9 +193,9 @@ def test_a_job_that_the_loop_did_not_come_to_says_so() -> None:
         assert passes.begun.wait(10)
         future = loop.submit(lambda: 1)
     with pytest.raises(Temporary):
-        future.result(timeout=10)
+        future.result(timeout=60)
     with pytest.raises(Temporary):
-        loop.submit(lambda: 1).result(timeout=10)
+        loop.submit(lambda: 1).result(timeout=60)
 
 
 def test_who_listens_while_the_daemon_stops_is_told() -> None:
@@ -193,9 +203,9 @@ def test_who_listens_while_the_daemon_stops_is_told() -> None:
     with running(passes) as loop:
         report_of(loop, "c1")
         listener = loop.listen("other")
-    item = listener.queue.get(timeout=10)
+    item = listener.queue.get(timeout=60)
     while not isinstance(item, PassReport):
-        item = listener.queue.get(timeout=10)
+        item = listener.queue.get(timeout=60)
     assert item.result is Result.WAITING
     assert "stopping" in item.lines[0]
 

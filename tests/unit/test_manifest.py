@@ -1,6 +1,8 @@
 """The manifest on disk: round trips, crashes, damage."""
 
+import json
 from dataclasses import replace
+from ipaddress import IPv6Network
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from reconciler.dns.zone import SOA, Zone
 from reconciler.effects import Effects
 from reconciler.manifest import ManifestError, ManifestStore
 from reconciler.role.always import Always
+from reconciler.site import KnownPrefix
 
 EFFECTS = Effects(Always(), helper=Path("/nonexistent"))
 
@@ -180,3 +183,25 @@ def test_serials_of_zones_from_before_are_kept(tmp_path: Path) -> None:
     known = replace(deployed(), retired={"old.example.": 7})
     ManifestStore(tmp_path).save(known, EFFECTS)
     assert ManifestStore(tmp_path).load() == known
+
+
+def test_delegated_prefixes_are_read_as_they_were_saved(tmp_path: Path) -> None:
+    prefixes = {"wan0": KnownPrefix(IPv6Network("2001:db8:1::/56"), 1700000000)}
+    found = replace(deployed(), prefixes=prefixes, kept={"example.org.": 1800000000})
+    store = ManifestStore(tmp_path)
+    store.save(found, EFFECTS)
+    assert ManifestStore(tmp_path).load() == store.load() == found
+    newer = {"wan0": KnownPrefix(IPv6Network("2001:db8:2::/56"), 1700000009)}
+    store.begin({}, EFFECTS, newer)
+    assert ManifestStore(tmp_path).load() == replace(found, trying=newer)
+    store.save(replace(found, prefixes=newer), EFFECTS, recorded=False)
+    assert ManifestStore(tmp_path).load() == replace(found, prefixes=newer, unrecorded=True)
+
+
+@pytest.mark.parametrize("found", [5, {"wan0": 5}, {"wan0": ["x", 1]}, {"wan0": ["2001:db8::/56"]}, {"wan0": [[], {}]}])
+def test_a_damaged_prefix_is_told(tmp_path: Path, found: object) -> None:
+    ManifestStore(tmp_path).save(deployed(), EFFECTS)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "prefixes": found}))
+    with pytest.raises(ManifestError, match=r"manifest\.json: "):
+        ManifestStore(tmp_path).load()

@@ -12,11 +12,22 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from reconciler.cli import init
 from reconciler.cli.main import cli
 from reconciler.config import DnsmasqSettings, NodeConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-UNITS = ("reconciler.service", "reconciler-helper.socket", "reconciler-helper@.service")
+UNITS = tuple(
+    sorted(path.name for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".socket", ".target"))
+)
+PAIR = ("reconciler-prepare.service", "reconciler-active.service")
+DROP_INS = ("named-pair.conf", "dnsmasq-pair.conf")
+HA_SCRIPTS = sorted(
+    path
+    for path in (ROOT / "hooks").iterdir()
+    # One of them is Python behind a head of sh.
+    if path.is_file() and path.read_text().startswith("#!/bin/sh") and "python3" not in path.read_text()
+)
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), ROOT / ".ci/run"])
 LOCK = (ROOT / "requirements.lock").read_text()
 
@@ -66,7 +77,7 @@ def test_help_lists_every_target() -> None:
     text = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     listed = subprocess.run([make, "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"^make (\w+) ", listed, re.MULTILINE)) == set(phony.split())
+    assert set(re.findall(r"^make ([\w-]+) ", listed, re.MULTILINE)) == set(phony.split())
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -119,14 +130,7 @@ def test_only_the_daemons_user_reaches_the_helper() -> None:
 
 def test_writable_paths_are_no_mounts() -> None:
     """A folder that `init` proposes may be the mount of a replicated disk: only its parent may be named."""
-    init = cli.get_command(click.Context(cli), "init")
-    assert init is not None
-    root, bind = (
-        Path(str(option.default)).parent
-        for name in ("root", "bind_directory")
-        for option in init.params
-        if option.name == name
-    )
+    root, bind = (path.parent for path in (init.ROOT, init.BIND))
     assert single("reconciler.service", "Service.ReadWritePaths") == f"{root} -{bind}"
 
 
@@ -135,6 +139,58 @@ def test_services_have_no_rights_to_give_away(unit: str) -> None:
     assert single(unit, "Service.NoNewPrivileges") == "yes"
     assert single(unit, "Service.CapabilityBoundingSet") == ""
     assert single(unit, "Service.ProtectSystem") == "strict"
+
+
+def test_mount_is_the_same_in_units_drop_ins_and_examples() -> None:
+    mounts = {single(unit, "Unit.ConditionPathIsMountPoint") for unit in (*PAIR, *DROP_INS)}
+    (mount,) = mounts
+    group = re.search(r'^GROUP="(.*)"$', (ROOT / "hooks/ha.conf.example").read_text(), re.MULTILINE)
+    assert group and f"reconciler-mount::/dev/drbd0::{mount} " in group[1]
+    assert f"directory={mount} " in (ROOT / "hooks/pacemaker.example").read_text()
+    writable = single("reconciler.service", "Service.ReadWritePaths").split()
+    assert str(Path(mount).parent) in writable and mount not in writable
+
+
+def test_group_of_the_example_is_the_units_and_scripts_that_there_are() -> None:
+    group = re.search(r'^GROUP="(.*)"$', (ROOT / "hooks/ha.conf.example").read_text(), re.MULTILINE)
+    assert group
+    scripts = [word.partition("::")[0] for word in group[1].split()]
+    assert [name for name in scripts if not (ROOT / "hooks" / name).exists()] == ["drbddisk"]
+    assert scripts[-1] == "reconciler-active" and scripts.index("reconciler-prepare") < scripts.index(
+        "reconciler-service"
+    )
+
+
+@pytest.mark.parametrize("unit", PAIR)
+def test_units_of_the_pair_run_the_script_of_their_name(unit: str) -> None:
+    script = f"/usr/lib/reconciler/{unit.removesuffix('.service')}"
+    assert single(unit, "Service.ExecStart") == f"{script} start"
+    assert single(unit, "Service.ExecStop") == f"{script} stop"
+    assert single(unit, "Service.RemainAfterExit") == "yes"
+
+
+def test_the_daemons_own_folder_is_where_the_settings_expect_it() -> None:
+    own: Path = NodeConfig.model_fields["own"].default
+    assert own == Path("/var/lib", single("reconciler.service", "Service.StateDirectory"))
+
+
+def test_who_moves_the_disk_is_stopped_before_what_it_stops() -> None:
+    needed = {"reconciler.service", "named.service", "dnsmasq.service", "drbd.service"}
+    assert needed <= set(single("heartbeat-pair.conf", "Unit.After").split())
+    assert needed <= set(single("reconciler-keepalived.service", "Unit.After").split())
+
+
+@pytest.mark.parametrize("script", HA_SCRIPTS, ids=lambda path: path.name)
+def test_hooks_parse_as_posix_sh_and_can_be_run(script: Path) -> None:
+    subprocess.run(["sh", "-n", str(script)], check=True, capture_output=True)
+    assert os.access(script, os.X_OK)
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing_in_the_hooks() -> None:
+    argv = ["shellcheck", "-x", "-P", str(ROOT), str(ROOT / "hooks/reconciler-ha.sh"), *map(str, HA_SCRIPTS)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
@@ -146,3 +202,13 @@ def test_systemd_understands_the_units() -> None:
     # The programs are not installed where tests run.
     ours = [line for line in done.stderr.splitlines() if "reconciler" in line and "is not executable" not in line]
     assert not ours
+
+
+def test_named_is_not_prepared_for_twice() -> None:
+    """The drop-in looks for what the pair's script leaves."""
+    prepared = single("named-prepare.conf", "Service.ExecStartPre")
+    script = (ROOT / "hooks/reconciler-prepare").read_text()
+    shared = (ROOT / "hooks/reconciler-ha.sh").read_text()
+    (run,) = re.findall(r"^RUN=(\S+)$", shared, re.MULTILINE)
+    (name,) = re.findall(r"^state=\$RUN/(\w+)$", script, re.MULTILINE)
+    assert f"test -e {run}/{name} ||" in prepared
