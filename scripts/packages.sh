@@ -3,7 +3,9 @@
 #
 #   scripts/packages.sh          what `make setup` and `demo` need
 #   scripts/packages.sh demo     what `make demo` can use beside that, as root only
+#   scripts/packages.sh lab      what `make lab` needs beside that
 #   scripts/packages.sh test     what `make test` needs beside that
+#   scripts/packages.sh vm       what `make test-vm` needs beside that
 #   scripts/packages.sh bench    what `make bench` needs beside that
 #
 # Nothing missing: nothing is done, and neither root nor the network is needed. No service is started or enabled.
@@ -22,7 +24,8 @@ readonly FETCH_LIMIT=300
 
 as_root=()
 missing=()
-installs_named=no
+# Units that the packages to be installed would start and enable.
+units=()
 scratch=""
 
 # need PACKAGE PURPOSE PROGRAM...: note PACKAGE as missing unless all of the programs are there.
@@ -69,6 +72,13 @@ look_for_python() {
 python_too_old() {
   fail "$(python3 --version) is too old: 3.11 or newer is needed (Debian 12, Ubuntu 24.04 or later have it)." \
     "Install a newer one beside it, so that python3.11, python3.12 or python3.13 is in PATH, and run this again."
+}
+
+look_for_lab() {
+  need busybox-static "a DHCP client: udhcpc" busybox
+  need keepalived "virtual addresses" keepalived
+  need e2fsprogs "the shared disk's filesystem" mkfs.ext4
+  need procps "finding processes" pgrep pkill
 }
 
 become_root() {
@@ -120,17 +130,18 @@ apt_errors() {
   grep -E '^(E|W|Err|dpkg)[: ]' "$scratch/log" | sort -u | tail -n 12 | sed 's/^/  apt: /' >&2 || true
 }
 
-# bind9's installation would start named at once, into the port of a resolver that already runs here. The policy holds
-# for named only, and only while this script lives: left behind by a kill -9 it does no harm.
+# bind9's installation would start named at once, into the port of a resolver that already runs here; ddclient's would
+# start a daemon that publishes this machine's address. The policy holds for these only, while this script lives:
+# left behind by a kill -9 it does no harm.
 forbid_start() {
   if [[ -e $POLICY ]] && ! grep -qsF "$POLICY_MARK" "$POLICY"; then
     return
   fi
   cat >"$scratch/policy" <<EOF
 #!/bin/sh
-# $POLICY_MARK: named is not started by its installation.
+# $POLICY_MARK: none of these is started by its installation.
 kill -0 $$ 2>/dev/null || exit 0
-case "\$1" in named* | bind9*) exit 101 ;; esac
+case "\$1" in named* | bind9* | ddclient* | keepalived*) exit 101 ;; esac
 exit 0
 EOF
   "${as_root[@]}" install -m 0755 "$scratch/policy" "$POLICY"
@@ -143,34 +154,68 @@ allow_start() {
 }
 
 # Debian enables a service when its package is installed. Only ours to undo if we installed it.
-disable_named() {
-  local now=()
+disable_unit() {
+  local unit=$1 now=()
   [[ -d /run/systemd/system ]] && now=(--now)
   if command -v systemctl >/dev/null; then
-    "${as_root[@]}" systemctl disable "${now[@]}" named.service >>"$scratch/log" 2>&1 ||
-      say "named.service could not be disabled; see: systemctl status named"
+    "${as_root[@]}" systemctl disable "${now[@]}" "$unit.service" >>"$scratch/log" 2>&1 ||
+      say "$unit.service could not be disabled; see: systemctl status $unit"
   elif command -v update-rc.d >/dev/null; then
-    "${as_root[@]}" update-rc.d named disable >>"$scratch/log" 2>&1 || true
+    "${as_root[@]}" update-rc.d "$unit" disable >>"$scratch/log" 2>&1 || true
   fi
 }
 
 clean_up() {
-  if [[ $installs_named == yes ]]; then
+  local unit
+  if ((${#units[@]} > 0)); then
     allow_start
-    if [[ -e /usr/sbin/named ]]; then
-      disable_named
-    fi
+    for unit in "${units[@]}"; do
+      if [[ -e /usr/sbin/$unit || -e /usr/bin/$unit ]]; then
+        disable_unit "$unit"
+      fi
+    done
   fi
   rm -rf "$scratch"
 }
 
+look_for_ddclient() {
+  need ddclient "publishing the public address: ddclient" ddclient
+  need openssl "certificates for a provider on loopback: openssl" openssl
+  if ! perl -MIO::Socket::SSL -e1 2>/dev/null; then
+    say "libio-socket-ssl-perl is missing: ddclient's TLS"
+    missing+=(libio-socket-ssl-perl)
+  fi
+}
+
 case ${1:-} in
-  bench) need dnsperf "measuring DNS servers" dnsperf ;;
-  demo) ((EUID != 0)) || need busybox-static "a DHCP client for the demo: udhcpc" busybox ;;
+  bench)
+    need dnsperf "measuring DNS servers" dnsperf
+    ((EUID != 0)) || look_for_lab
+    ;;
+  demo)
+    if ((EUID == 0)); then
+      need busybox-static "a DHCP client for the demo: udhcpc" busybox
+      look_for_ddclient
+    fi
+    ;;
+  lab) look_for_lab ;;
   test)
+    look_for_lab
     need busybox-static "a DHCP client for the tests: udhcpc" busybox
     need isc-dhcp-client "another, which speaks DHCPv6 too: dhclient" dhclient
     need strace "seeing in tests what reaches the disk, and when" strace
+    need shellcheck "checking the scripts" shellcheck
+    look_for_ddclient
+    ;;
+  vm)
+    need qemu-system-x86 "virtual machines" qemu-system-x86_64
+    need qemu-utils "their disks" qemu-img
+    need mmdebstrap "what is installed in them: a Debian" mmdebstrap
+    need e2fsprogs "filesystems for them" mke2fs
+    need busybox-static "what they boot with" busybox
+    need cpio "the same, packed" cpio
+    need lz4 "unpacking their kernel" lz4
+    need zstd "unpacking their kernel, where it is packed so" zstd
     ;;
   *) look ;;
 esac
@@ -182,8 +227,13 @@ become_root
 scratch=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
-if [[ " ${missing[*]} " == *" bind9 "* ]]; then
-  installs_named=yes
+for package in "${missing[@]}"; do
+  case $package in
+    bind9) units+=(named) ;;
+    ddclient | keepalived) units+=("$package") ;;
+  esac
+done
+if ((${#units[@]} > 0)); then
   forbid_start
 fi
 install_packages
