@@ -1,0 +1,193 @@
+"""What was found in the servers' own files. Values only; names are canonical and absolute, addresses ipaddress values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
+
+from reconciler.dns.zone import SOA
+
+Address = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
+
+
+class Fate(StrEnum):
+    """What became of a line."""
+
+    TAKEN = "taken"
+    HATCH = "hatch"
+    LEFT = "left"
+
+
+class Line(NamedTuple):
+    """One line (or statement, by its first line) of what was read, and what became of it.
+
+    text: the line as a person knows it again, short, secrets left out. note: where it went, or why it was left.
+    """
+
+    path: str
+    number: int
+    text: str
+    fate: Fate
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """One record; `rdata` is canonical text (reconciler.dns.rdata). path, number: the line that it comes from."""
+
+    owner: str
+    ttl: int
+    rtype: str
+    rdata: str
+    path: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGrant:
+    """A rule of an update-policy, as `update:` in the state can say it."""
+
+    key: str
+    name: str
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundZone:
+    """A primary zone in a view ("" where named has none), with all records but the SOA, its journal folded in.
+
+    transfer_to, notify: addresses, and keys by name, that allow-transfer and also-notify give. path: its master file.
+    """
+
+    name: str
+    view: str
+    soa: SOA
+    serial: int
+    records: tuple[FoundRecord, ...]
+    path: str
+    dynamic: bool = False
+    grants: tuple[FoundGrant, ...] = ()
+    transfer_to: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView:
+    """A view of named.conf. clients: match-clients, as addresses, prefixes, `any`, `localhost`, `localnets`."""
+
+    name: str
+    clients: tuple[str, ...]
+    recursion: bool = True
+
+
+class FoundSecret(NamedTuple):
+    """Something to be put into the node's secrets folder. name: of the file. Never shown."""
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"FoundSecret({self.name!r}, hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """A TSIG key; its secret under the same name among the secrets."""
+
+    name: str
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDns:
+    """named.conf and the files that it names. hatches: text for bind.d/, by file name."""
+
+    zones: tuple[FoundZone, ...] = ()
+    views: tuple[FoundView, ...] = ()
+    keys: tuple[FoundKey, ...] = ()
+    secrets: tuple[FoundSecret, ...] = ()
+    forwarders: tuple[Address, ...] = ()
+    hatches: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
+    authoritative: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReservation:
+    """A `dhcp-host` or ethers line: who gets which address or name."""
+
+    macs: tuple[str, ...] = ()
+    name: str = ""
+    addresses: tuple[Address, ...] = ()
+    lease: int | None = None
+    path: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundName:
+    """A name with an address from a hosts file, `address=`, `host-record=` …; fully qualified where the file says so."""
+
+    name: str
+    address: Address
+    aliases: tuple[str, ...] = ()
+    path: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRange:
+    """A `dhcp-range`. tag, interface: what it is for, "" where nothing says."""
+
+    first: Address
+    last: Address
+    prefix: Prefix | None
+    lease: int | None = None
+    tag: str = ""
+    interface: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDhcp:
+    """dnsmasq.conf with its conf-dir, hosts files, ethers and lease files.
+
+    options: values by option name, by tag ("" for all). domains: by prefix, and the plain `domain=` under None.
+    records: what cname=, mx-host=, srv-host=, txt-record=, ptr-record= … say. leases: names in force, for the report.
+    """
+
+    ranges: tuple[FoundRange, ...] = ()
+    reservations: tuple[FoundReservation, ...] = ()
+    names: tuple[FoundName, ...] = ()
+    records: tuple[FoundRecord, ...] = ()
+    options: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    domains: Mapping[Prefix | None, str] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
+    forwarders: tuple[Address, ...] = ()
+    hatches: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPublication:
+    """One account of ddclient.conf; its password under `secret` among the secrets."""
+
+    protocol: str
+    domain: str
+    names: tuple[str, ...]
+    server: str = ""
+    login: str = ""
+    secret: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundWan:
+    """ddclient.conf. watch: how it learns the address, as (key, value) of the state's `watch:`."""
+
+    watch: tuple[tuple[str, str], ...] = ()
+    publications: tuple[FoundPublication, ...] = ()
+    secrets: tuple[FoundSecret, ...] = ()
+    lines: tuple[Line, ...] = ()
