@@ -1,4 +1,4 @@
-"""What was found in the servers' own files. Values only; names are canonical and absolute, addresses ipaddress values."""
+"""What was found in the servers' own files. Values only; names canonical and absolute, addresses ipaddress values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -128,7 +128,7 @@ class FoundReservation:
 
 @dataclass(frozen=True, slots=True)
 class FoundName:
-    """A name with an address from a hosts file, `address=`, `host-record=` …; fully qualified where the file says so."""
+    """A name with an address from a hosts file, `address=`, `host-record=` …; absolute where the file says so."""
 
     name: str
     address: Address
