@@ -11,7 +11,7 @@ from reconciler import node_setup
 from reconciler.cli.common import config_option
 from reconciler.cli.next_steps import next_steps
 from reconciler.config import NodeConfig, load
-from reconciler.example import example_folder
+from reconciler.example import EXAMPLES, example_folder
 from reconciler.node_yaml import node_yaml
 
 ROOT = Path("/srv/reconciler")
@@ -46,7 +46,7 @@ BIND = Path("/var/lib/bind/reconciler")
 @click.option("--user", help="User that the daemon runs as.  [default: reconciler for root, else yourself]")
 @click.option("--bind/--no-bind", default=None, help="Manage BIND here.  [default: if it is installed]")
 @click.option("--dnsmasq/--no-dnsmasq", default=None, help="Manage dnsmasq here.  [default: if it is installed]")
-@click.option("--example", is_flag=True, help="Make the first commit from the example state.")
+@click.option("--example", type=click.Choice(EXAMPLES), help="Make the first commit from this example state.")
 def command(
     config: Path,
     root: Path | None,
@@ -58,7 +58,7 @@ def command(
     user: str | None,
     bind: bool | None,
     dnsmasq: bool | None,
-    example: bool,
+    example: str | None,
 ) -> None:
     """Set this node up: node.yaml, a bare state repository with its hooks, folders, a TSIG key.
 
@@ -108,7 +108,7 @@ def _dnsmasq(root: Path, mount: Path | None) -> dict[str, Any]:
     return values
 
 
-def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner, *, example: bool) -> None:
+def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner, *, example: str | None) -> None:
     for text in node_setup.make_own(settings, who):
         click.echo(text)
     missing = node_setup.missing_disk(settings)
@@ -123,5 +123,5 @@ def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner,
     for text in node_setup.make_repository(settings, config):
         click.echo(text)
     if example:
-        for text in node_setup.first_commit(settings, example_folder(), who):
+        for text in node_setup.first_commit(settings, example_folder(example), who):
             click.echo(text)

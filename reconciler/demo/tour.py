@@ -133,7 +133,7 @@ class _Tour:
             self.look_back()
 
     def start(self) -> None:
-        self.stage.run(*self.site.init_command("--example"), cwd=self.site.folder, quiet=True)
+        self.stage.run(*self.site.init_command("--example", "office"), cwd=self.site.folder, quiet=True)
         self.site.start()
         self.stage.run(*self.site.command("status"), cwd=self.site.folder, expect="well")
 

@@ -16,7 +16,7 @@ from reconciler.state import bindtext, dnsmasqtext
 from reconciler.state.reference import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "state-repo-example/README.md"]
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("state-repo-example/**/README.md"))]
 STATE = (ROOT / "docs/state.md").read_text()
 
 FORBIDDEN = re.compile(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from state_trees import built, folder, rrset
 
-EXAMPLE = Path(__file__).parents[2] / "state-repo-example"
+EXAMPLE = Path(__file__).parents[2] / "state-repo-example/office"
 
 
 def test_it_has_neither_errors_nor_warnings():
