@@ -7,7 +7,7 @@ from reconciler.checks.joined import Located, Resident
 from reconciler.checks.lookup import Address
 from reconciler.checks.report import Report, Source, position
 from reconciler.checks.special import Kind, Special, complete, special
-from reconciler.state.model import State
+from reconciler.state.model import HostEntry, State
 from reconciler.state.schema import Network
 
 Span = tuple[int, int, int]
@@ -20,6 +20,7 @@ def check(state: State, residents: Sequence[Resident], report: Report) -> None:
     spans = {name: _spans(network) for name, network in state.site.networks.items()}
     owners: dict[Address, Source] = {}
     macs: dict[tuple[str | None, str], Source] = {}
+    moving: HostEntry | None = None
     for resident in residents:
         if resident.automatic:
             continue
@@ -29,7 +30,12 @@ def check(state: State, residents: Sequence[Resident], report: Report) -> None:
             if located.network is None:
                 _check_homeless(resident, located, source, report)
             if located.address in uses:
-                _check_special(resident, located.address, uses[located.address], source, report)
+                use = uses[located.address]
+                moves = use.kind is Kind.VIRTUAL_IP and not resident.entry.host.mac
+                # Said once a host.
+                if not (moves and resident.entry is moving):
+                    _check_special(resident, located.address, use, source, report)
+                moving = resident.entry if moves else moving
             elif located.network is not None and spans[located.network]:
                 _check_span(resident, located, spans[located.network], source, report)
         _check_macs(resident, macs, report)

@@ -138,6 +138,13 @@ def test_hosts(case):
     assert said({"hosts.yaml": HOSTS + line + "\n"}) == [f"hosts.yaml:{text}"]
 
 
+def test_that_a_name_moves_is_said_once():
+    site = SITE.replace("virtual_ips: 192.168.1.4", "virtual_ips: [192.168.1.4, 192.168.1.5]")
+    assert site != SITE
+    (text,) = said({"site.yaml": site, "hosts.yaml": HOSTS + "x: {ipv4: [192.168.1.4, 192.168.1.5]}\n"})
+    assert text.startswith("hosts.yaml:9:12: warning: address 192.168.1.4 is the virtual IP")
+
+
 def test_a_host_without_domain():
     text = "x: {ipv4: 10.0.0.1}\n"
     assert said({"hosts.yaml": HOSTS + text}) == [
