@@ -6,6 +6,7 @@ it may have stood still for a while. What fails twice is broken.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,9 @@ from hypothesis import settings
 settings.register_profile("decides", derandomize=True, deadline=None)
 settings.register_profile("searches", deadline=None)
 settings.load_profile("decides" if os.environ.get("CI") else "searches")
+
+# What starts in the background ignores Ctrl-C, and so would everything that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = [] if os.environ.get("RECONCILER_VM") else ["vm"]
 
