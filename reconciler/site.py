@@ -53,9 +53,20 @@ class SiteNetwork:
     virtual: frozenset[int] = frozenset()
 
 
+class OwnAddresses(NamedTuple):
+    """The site's own addresses as far as they stay: without those in a prefix that moves."""
+
+    virtual: tuple[IPv4Address | IPv6Address, ...] = ()
+    nodes: tuple[IPv4Address | IPv6Address, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SiteZone:
-    """A zone and how it is treated. leases: keys of those RRsets in it that come from leases, not from the state."""
+    """A zone and how it is treated.
+
+    leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it. catalog:
+    it is a catalog (RFC 9432), which is for secondaries only.
+    """
 
     zone: Zone
     dynamic: bool
@@ -64,6 +75,8 @@ class SiteZone:
     update: tuple[UpdateGrant, ...]
     serial: SerialStyle
     leases: frozenset[Key] = frozenset()
+    secondaries: tuple[schema.Secondary, ...] = ()
+    catalog: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +99,6 @@ class Site:
     """Delegated prefixes by the interface that shows them, as far as they are known."""
     kept: Mapping[str, int] = field(default_factory=dict)
     """Reverse zones of old prefixes that are still served, and until when (Unix time, seconds)."""
+    secondaries: Mapping[str, schema.Secondary] = field(default_factory=dict)
+    """Further name servers, by name."""
+    own: OwnAddresses = OwnAddresses()

@@ -4,13 +4,14 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reconciler.build import delegated, leased, naming, networks, placing, reverse, zones
+from reconciler.build import delegated, leased, naming, networks, placing, reverse, secondaries, zones
 from reconciler.build.delegated import Known
 from reconciler.build.naming import Scope
 from reconciler.checks import addresses, policies, records, sizes
 from reconciler.checks import names as name_checks
 from reconciler.checks import networks as network_checks
 from reconciler.checks import reverse as reverse_checks
+from reconciler.checks import secondaries as secondary_checks
 from reconciler.checks import wan as wan_checks
 from reconciler.checks.joined import Resident, ReverseZones, ZoneRecords
 from reconciler.checks.report import Report
@@ -76,7 +77,9 @@ def _finished(site: Site, state: State, known: Known) -> Site:
     for name, item in delegated.delegations(state).items():
         virtual = delegated.virtual_suffixes(state.site.networks[name])
         networks[name] = replace(networks[name], delegated=item, virtual=virtual)
-    return replace(site, networks=networks, prefixes=known)
+    # Reverse zones may have gone with the stand-ins, and catalogs shall not name them.
+    site = secondaries.with_catalogs(site)
+    return replace(site, networks=networks, prefixes=known, own=secondaries.own_addresses(state))
 
 
 def _build(state: State) -> Built:
@@ -91,6 +94,7 @@ def _build(state: State) -> Built:
     if not sizes.check(state, zone_names, report):
         return Built(None, report.sorted())
     policies.check(state, zone_names, report)
+    secondary_checks.check(state, zone_names, report)
     wan_checks.check(state, report)
     scope = Scope(state, nets, zone_names, state.site.zones)
     hosts = naming.named(residents, scope, report)
@@ -119,10 +123,14 @@ def _build(state: State) -> Built:
         state.dnsmasq_hatches,
         tuple(state.site.nodes),
         state.site.wan,
+        secondaries=state.site.secondaries,
+        own=secondaries.own_addresses(state),
     )
     site = leased.with_lease_zones(site, state.site.zones)
+    site = secondaries.with_secondaries(site, state.site.zones)
     policies.check_static(state, site.zones, report)
-    return Built(None if report.failed else site, report.sorted())
+    secondary_checks.check_zones(state, site.zones, report)
+    return Built(None if report.failed else secondaries.with_catalogs(site), report.sorted())
 
 
 def _zone_names(

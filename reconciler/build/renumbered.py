@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 
 from reconciler.build.delegated import prefix_of
+from reconciler.build.secondaries import default_secondaries, with_catalogs
 from reconciler.deployed import Deployed
 from reconciler.dns import reverse
 from reconciler.site import Site, SiteNetwork, SiteZone
@@ -28,12 +29,12 @@ def kept(site: Site, deployed: Deployed, now: float) -> dict[str, int]:
 
 def with_kept(site: Site, names: Mapping[str, int], deployed: Deployed) -> Site:
     """The site with these zones as they were when their prefix went."""
-    zones = {}
+    zones, secondaries = {}, default_secondaries(site)
     for name in names:
         old = deployed.zones[name]
         dynamic = old.dynamic and site.dns.authoritative == "bind"
-        zones[name] = SiteZone(old.zone, dynamic, "report", (), (), site.dns.serial, old.leases)
-    return replace(site, zones={**site.zones, **zones}, kept=dict(names)) if zones else site
+        zones[name] = SiteZone(old.zone, dynamic, "report", (), (), site.dns.serial, old.leases, secondaries)
+    return with_catalogs(replace(site, zones={**site.zones, **zones}, kept=dict(names))) if zones else site
 
 
 def moves(site: Site, deployed: Deployed) -> tuple[str, ...]:

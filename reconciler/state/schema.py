@@ -183,6 +183,8 @@ class Dns(Strict):
     """Serial style of all zones that do not say otherwise."""
     nameservers: Many[Domain] = []
     """Names for the NS records of zones that bring none of their own."""
+    secondaries: Many[Identifier] = []
+    """Servers from `secondaries:` that copy each zone that does not say otherwise."""
     contact: Domain | None = None
     """Mailbox for SOA records, with a dot for the @; hostmaster.DOMAIN when left out."""
     ttl: Seconds = 3600
@@ -230,6 +232,8 @@ class ZonePolicy(Strict):
     """TTL of generated records; the site's when left out."""
     nameservers: Many[Domain] = []
     """NS names of this zone; the site's when left out."""
+    secondaries: Many[Identifier] | None = None
+    """Servers from `secondaries:` that copy this zone, `[]` for none; the site's when left out."""
 
 
 class Key(Strict):
@@ -239,6 +243,20 @@ class Key(Strict):
     """HMAC algorithm."""
     secret: SecretRef
     """Where the base64 secret is kept on the node."""
+
+
+class Secondary(Strict):
+    """A further name server that copies zones from here (RFC 5936) and is told of each change (NOTIFY, RFC 1996)."""
+
+    address: Many[Server] = Field(min_length=1)
+    """Its addresses, each with a port unless that is 53."""
+    key: Identifier | None = None
+    """A key from `keys:`; it signs transfers and notices. Left out: who has one of the addresses may copy the zones."""
+    catalog: Domain | None = None
+    """A name for the catalog zone (RFC 9432) that tells the server which zones it has. Servers that have the same zones \
+can share one."""
+    primary: Many[Server] = []
+    """Where the server reaches BIND here; the virtual IPs when left out, or the nodes' addresses where there are none."""
 
 
 class Family(StrEnum):
@@ -390,7 +408,9 @@ class Site(Strict):
     zones: dict[Domain, ZonePolicy] = {}
     """Treatment of single zones, by zone name."""
     keys: dict[Identifier, Key] = {}
-    """TSIG keys of others that may update zones."""
+    """TSIG keys of others, who may update zones or copy them."""
+    secondaries: dict[Identifier, Secondary] = {}
+    """Further name servers that can copy zones; `dns:` and `zones:` say which zones."""
     wan: Wan | None = None
     """The public address."""
     pair: Pair | None = None

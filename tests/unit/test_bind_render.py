@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from reconciler.dns.serials import SerialStyle
 from reconciler.dns.zone import SOA, Zone
 from reconciler.errors import Refused
-from reconciler.services.bind.render import TsigKey, fragment, keys_file, quote, zone_clause
+from reconciler.services.bind.render import TsigKey, fragment, keys_file, zone_clause
+from reconciler.services.bind.syntax import quote
 from reconciler.site import SiteZone
 from reconciler.state.model import Hatch
 from reconciler.state.schema import UpdateGrant

@@ -12,7 +12,8 @@ from reconciler import tools
 from reconciler.dns.zone import Zone
 from reconciler.errors import Temporary
 from reconciler.services.bind import journal, zonefile
-from reconciler.services.bind.render import quote, zone_path
+from reconciler.services.bind.render import zone_path
+from reconciler.services.bind.syntax import quote
 
 _CHECK = ("named-checkzone", "-q", "-i", "local", "-k", "fail", "-n", "fail")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.errors import Refused
-from reconciler.services.bind.render import OWN_KEY, TsigKey, key_clause
+from reconciler.services.bind.render import TsigKey, key_clause
+from reconciler.services.bind.syntax import OWN_KEY
 from reconciler.state.schema import Key
 
 _CLAUSE = re.compile(

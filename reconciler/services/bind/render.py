@@ -10,21 +10,17 @@ from typing import NamedTuple
 
 from reconciler.dns import names
 from reconciler.errors import BadName, Refused
+from reconciler.services.bind import transfers
+from reconciler.services.bind.syntax import OWN_KEY, quote
 from reconciler.site import SiteZone
 from reconciler.state.model import Hatch
 from reconciler.state.schema import UpdateGrant
-
-OWN_KEY = "reconciler"
-"""Name of the node's own TSIG key."""
 
 FRAGMENT = "named.conf.reconciler"
 KEYS = "keys.conf"
 
 HATCH_HEAD = re.compile(r"# from (\S+)")
 """The line above each raw text."""
-
-_UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]')
-
 
 class TsigKey(NamedTuple):
     """A shared secret (RFC 8945). algorithm: as named.conf writes it. secret: base64."""
@@ -35,19 +31,6 @@ class TsigKey(NamedTuple):
 
     def __repr__(self) -> str:
         return f"TsigKey({self.name!r}, {self.algorithm!r}, secret hidden)"
-
-
-def quote(text: str) -> str:
-    """A string for named.conf. Raises Refused for what cannot stand in one.
-
-    named's lexer keeps a backslash as it is (`\\\\` stays two), so names with escapes need none more; a quote after a
-    backslash loses the backslash, so a quote cannot be written faithfully.
-    """
-    if _UNQUOTABLE.search(text) or text.endswith("\\"):
-        raise Refused(
-            f"BIND's configuration cannot hold {text!r}: it has a quote, a control character or a last backslash"
-        )
-    return f'"{text}"'
 
 
 def key_clause(key: TsigKey) -> str:
@@ -84,8 +67,7 @@ def zone_clause(directory: Path, zone: SiteZone) -> str:
         f"zone {quote(name.removesuffix('.') or '.')} {{",
         "\ttype primary;",
         f"\tfile {quote(str(zone_path(directory, name)))};",
-        "\tnotify no;",
-        f"\tallow-transfer {{ key {quote(OWN_KEY)}; }};",
+        *(f"\t{statement}" for statement in transfers.statements(zone)),
     ]
     if zone.dynamic:
         lines.append("\tupdate-policy {")

@@ -1,0 +1,93 @@
+"""Who copies which zone, and the catalog zones that tell secondaries so (RFC 9432). Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import dns.name
+
+from reconciler.checks.special import is_suffix, node_addresses
+from reconciler.dns.records import group
+from reconciler.dns.zone import SOA, Zone
+from reconciler.site import OwnAddresses, Site, SiteZone
+from reconciler.state.model import State
+from reconciler.state.schema import Secondary, ZonePolicy
+
+_TTL = 0
+_NOWHERE = "invalid."
+"""A catalog is no part of the tree of names (RFC 9432 section 4.1); the values of its SOA are those of appendix A."""
+
+
+def with_secondaries(site: Site, written: Mapping[str, ZonePolicy]) -> Site:
+    """Say of each zone who copies it. `written`: policies as the state has them, by zone."""
+    if not site.secondaries:
+        return site
+    chosen = {
+        name: _chosen(site, policy.secondaries) for name, policy in written.items() if policy.secondaries is not None
+    }
+    default = default_secondaries(site)
+    zones = {name: replace(item, secondaries=chosen.get(name, default)) for name, item in site.zones.items()}
+    return replace(site, zones=zones)
+
+
+def default_secondaries(site: Site) -> tuple[Secondary, ...]:
+    """Who copies a zone that does not say otherwise."""
+    return _chosen(site, site.dns.secondaries)
+
+
+def with_catalogs(site: Site) -> Site:
+    """The site with its catalogs, made anew of the zones that it has now."""
+    readers: dict[str, list[Secondary]] = {}
+    for item in site.secondaries.values():
+        if item.catalog is not None:
+            readers.setdefault(item.catalog, []).append(item)
+    if not readers:
+        return site
+    zones = {name: item for name, item in site.zones.items() if not item.catalog}
+    members: dict[str, dict[str, None]] = {catalog: {} for catalog in readers}
+    for name, zone in zones.items():
+        for item in zone.secondaries:
+            if item.catalog is not None:
+                members[item.catalog][name] = None
+    for catalog, found in members.items():
+        zones[catalog] = _catalog(site, catalog, readers[catalog], found)
+    return replace(site, zones=zones)
+
+
+def own_addresses(state: State) -> OwnAddresses:
+    """Of a state in which prefixes that move are not filled in, so that addresses in them are suffixes yet."""
+    virtual = (address for network in state.site.networks.values() for address in network.virtual_ips)
+    nodes = (address for _, _, address in node_addresses(state))
+    return OwnAddresses(*(tuple(item for item in found if not is_suffix(item)) for found in (virtual, nodes)))
+
+
+@lru_cache(maxsize=65536)
+def member_label(zone: str) -> str:
+    """The label of a zone in its catalog: always the same, and another for each zone.
+
+    It is the SHA-1 digest of the name on the wire, as in BIND's manual ("Catalog Zones"). Were the label to
+    change, secondaries would drop the zone and copy it anew (RFC 9432 section 5.4).
+    """
+    return hashlib.sha1(dns.name.from_text(zone).to_wire(), usedforsecurity=False).hexdigest()
+
+
+def _chosen(site: Site, names: Iterable[str]) -> tuple[Secondary, ...]:
+    return tuple(site.secondaries[name] for name in dict.fromkeys(names) if name in site.secondaries)
+
+
+def _catalog(site: Site, name: str, readers: Sequence[Secondary], members: Iterable[str]) -> SiteZone:
+    """Section 4 of the RFC: `version` 2, and one PTR record a member."""
+    rows = [(name, _TTL, "NS", _NOWHERE), (f"version.{name}", _TTL, "TXT", '"2"')]
+    rows += [(f"{member_label(zone)}.zones.{name}", _TTL, "PTR", zone) for zone in members]
+    soa = SOA(_NOWHERE, _NOWHERE, refresh=3600, retry=600, expire=2147483646, minimum=0, ttl=_TTL)
+    return SiteZone(
+        Zone(name, soa, group(rows)),
+        dynamic=False,
+        drift="report",
+        keep=(),
+        update=(),
+        serial=site.dns.serial,
+        secondaries=tuple(readers),
+        catalog=True,
+    )
