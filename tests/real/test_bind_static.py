@@ -179,6 +179,14 @@ def test_named_down_is_temporary_and_the_next_try_converges(lab: Lab) -> None:
     assert lab.apply(wanted) is None
 
 
+def test_a_zone_below_another_can_go(lab: Lab) -> None:
+    """Until the configuration is taken over it answers for the delegation that has gone from the zone above."""
+    above = static(Z, "lab 3600 NS ns.outside.example.")
+    lab.apply(site(above, static("lab.example.net.", "box 60 A 192.0.2.1")))
+    lab.apply(site(static(Z)))
+    assert lab.ask("lab.example.net.", "NS") == []
+
+
 def test_removed_zone_goes_with_its_file_and_comes_back_with_undo(lab: Lab) -> None:
     lab.apply(site(static(Z, "a 60 A 192.0.2.2"), static("keep.net.", "a 60 A 192.0.2.2")))
     staged = lab.stage(site(static("keep.net.", "a 60 A 192.0.2.3"), static("new.net.")))

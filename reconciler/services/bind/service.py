@@ -89,7 +89,8 @@ class Bind:
         conf_differs = self._differs(files, digests, deployed) or bool(deployed.pending)
         if not names and not gone and not conf_differs:
             return None
-        ctx = self._context(effects, zones)
+        # Zones that go answer until the configuration is taken over, which comes last.
+        ctx = self._context(effects, {*zones, *gone})
         effects.make_folder(self._settings.directory / "zones")
         found = [self._change(ctx, zones[name], deployed) for name in names]
         served = {change.name: change for change in found if change.serving}
@@ -118,7 +119,7 @@ class Bind:
         """Leave no zone frozen and no staged file lying about."""
         known = changes.maybe_ours(deployed)
         dynamic = sorted(name for name, zones in known.items() if any(zone.dynamic for zone in zones))
-        recover(self._context(effects, {}), dynamic, self._own_key, say)
+        recover(self._context(effects, ()), dynamic, self._own_key, say)
 
     def unreached(self) -> str:
         """That named does not answer; "" when it does."""
@@ -138,7 +139,7 @@ class Bind:
             for name, item in changes.ours(deployed.zones).items()
             if name in changes.served(site)
         }
-        ctx = self._context(effects, changes.served(site))
+        ctx = self._context(effects, changes.served(site).keys())
         found = self._watch.look(ctx, zones, self._own_key)
         return (*self._edited_files(deployed), *found)
 
@@ -152,9 +153,9 @@ class Bind:
     def _own_key(self) -> TsigKey:
         return read_key_file(self._settings.directory / OWN_KEY_FILE)
 
-    def _context(self, effects: Effects, zones: Mapping[str, object]) -> Context:
+    def _context(self, effects: Effects, zones: Collection[str]) -> Context:
         rndc = Rndc(self._settings, effects)
-        return Context(self._settings, effects, self._server, rndc, self._checker, self._patience, zones.keys())
+        return Context(self._settings, effects, self._server, rndc, self._checker, self._patience, zones)
 
     def _differs(self, files: Mapping[str, File], digests: Mapping[str, str], deployed: Deployed) -> bool:
         """Whether the configuration on disk, or what the manifest says of it, is not what it should be."""
