@@ -60,12 +60,14 @@ class OwnAddresses(NamedTuple):
     nodes: tuple[IPv4Address | IPv6Address, ...] = ()
 
 
+_NONE = OwnAddresses()
+
+
 @dataclass(frozen=True, slots=True)
 class SiteZone:
     """A zone and how it is treated.
 
-    leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it. catalog:
-    it is a catalog (RFC 9432), which is for secondaries only.
+    leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it.
     """
 
     zone: Zone
@@ -76,7 +78,6 @@ class SiteZone:
     serial: SerialStyle
     leases: frozenset[Key] = frozenset()
     secondaries: tuple[schema.Secondary, ...] = ()
-    catalog: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +102,4 @@ class Site:
     """Reverse zones of old prefixes that are still served, and until when (Unix time, seconds)."""
     secondaries: Mapping[str, schema.Secondary] = field(default_factory=dict)
     """Further name servers, by name."""
-    own: OwnAddresses = OwnAddresses()
+    own: OwnAddresses = _NONE

@@ -9,14 +9,14 @@ import dns.name
 
 from reconciler.checks.special import is_suffix, node_addresses
 from reconciler.dns.records import group
-from reconciler.dns.zone import SOA, Zone
+from reconciler.dns.zone import NOWHERE, SOA, Zone
 from reconciler.site import OwnAddresses, Site, SiteZone
 from reconciler.state.model import State
 from reconciler.state.schema import Secondary, ZonePolicy
 
 _TTL = 0
-_NOWHERE = "invalid."
-"""A catalog is no part of the tree of names (RFC 9432 section 4.1); the values of its SOA are those of appendix A."""
+_SOA = SOA(NOWHERE, NOWHERE, refresh=3600, retry=600, expire=2147483646, minimum=0, ttl=_TTL)
+"""Values of RFC 9432 appendix A: a catalog does not expire, or its zones would with it."""
 
 
 def with_secondaries(site: Site, written: Mapping[str, ZonePolicy]) -> Site:
@@ -44,7 +44,7 @@ def with_catalogs(site: Site) -> Site:
             readers.setdefault(item.catalog, []).append(item)
     if not readers:
         return site
-    zones = {name: item for name, item in site.zones.items() if not item.catalog}
+    zones = {name: item for name, item in site.zones.items() if name not in readers}
     members: dict[str, dict[str, None]] = {catalog: {} for catalog in readers}
     for name, zone in zones.items():
         for item in zone.secondaries:
@@ -69,7 +69,7 @@ def member_label(zone: str) -> str:
     It is the SHA-1 digest of the name on the wire, as in BIND's manual ("Catalog Zones"). Were the label to
     change, secondaries would drop the zone and copy it anew (RFC 9432 section 5.4).
     """
-    return hashlib.sha1(dns.name.from_text(zone).to_wire(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(dns.name.from_text(zone).to_digestable(), usedforsecurity=False).hexdigest()
 
 
 def _chosen(site: Site, names: Iterable[str]) -> tuple[Secondary, ...]:
@@ -78,16 +78,14 @@ def _chosen(site: Site, names: Iterable[str]) -> tuple[Secondary, ...]:
 
 def _catalog(site: Site, name: str, readers: Sequence[Secondary], members: Iterable[str]) -> SiteZone:
     """Section 4 of the RFC: `version` 2, and one PTR record a member."""
-    rows = [(name, _TTL, "NS", _NOWHERE), (f"version.{name}", _TTL, "TXT", '"2"')]
+    rows = [(name, _TTL, "NS", NOWHERE), (f"version.{name}", _TTL, "TXT", '"2"')]
     rows += [(f"{member_label(zone)}.zones.{name}", _TTL, "PTR", zone) for zone in members]
-    soa = SOA(_NOWHERE, _NOWHERE, refresh=3600, retry=600, expire=2147483646, minimum=0, ttl=_TTL)
     return SiteZone(
-        Zone(name, soa, group(rows)),
+        Zone(name, _SOA, group(rows)),
         dynamic=False,
         drift="report",
         keep=(),
         update=(),
         serial=site.dns.serial,
         secondaries=tuple(readers),
-        catalog=True,
     )

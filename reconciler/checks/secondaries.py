@@ -85,7 +85,7 @@ def _check_server(state: State, name: str, item: Secondary, report: Report) -> N
     if not item.primary and state.site.dns.clients_ask == "dnsmasq" and state.site.dns.authoritative == "bind":
         report.warn(
             at("secondaries", name),
-            f'it is not known where secondary "{name}" reaches BIND: port 53 of this site\'s addresses is dnsmasq\'s',
+            f"it is not known where secondary \"{name}\" reaches BIND: port 53 of this site's addresses is dnsmasq's",
             "write `primary: ADDRESS:PORT`, where BIND listens",
         )
 
@@ -95,7 +95,7 @@ def _check_catalog(state: State, name: str, catalog: str, zones: Collection[str]
     fix = f"write another name, such as catalog.{(state.site.domain or 'example.net.').removesuffix('.')}"
     if catalog in zones:
         report.error(place, f"{catalog} is a zone of this site", fix)
-    elif catalog == "." or names.is_under(catalog, "arpa."):
+    elif not names.is_hostname(catalog) or catalog == "." or names.is_under(catalog, "arpa."):
         report.error(place, f"{catalog} cannot be the name of a catalog", fix)
     elif not _fits(catalog):
         report.error(place, f"the catalog's name {catalog} is too long: members' names below it have no room", fix)

@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "Check a state repository's working copy.",
     "plan": "Show what a commit or working copy would change.",
     "render": "Write the files that a state renders to, to look at.",
+    "secondary": "Print the named.conf of a further name server.",
     "prepare": "Make files ready before named and dnsmasq start.",
     "apply": "Make one pass now.",
     "run": "Run the daemon.",

@@ -8,6 +8,9 @@ from functools import cached_property
 from reconciler.dns.names import sort_key
 from reconciler.dns.records import Key, RRset
 
+NOWHERE = "invalid."
+"""The name server of a catalog, which needs none (RFC 9432 section 4.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SOA:
@@ -51,6 +54,11 @@ class Zone:
         """SHA-256 of the content; the serial does not count, so equal digests mean nothing to do."""
         text = "\n".join((self.soa.line(self.name, 0), *self.lines))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def is_catalog(self) -> bool:
+        """Whether it lists zones for secondaries (RFC 9432 section 4); it is no part of the tree of names."""
+        return self.soa.mname == NOWHERE and (f"version.{self.name}", "TXT") in self.rrsets
 
     def text(self, serial: int) -> str:
         """The zone as a master file with absolute names (RFC 1035 section 5)."""

@@ -253,10 +253,10 @@ class Secondary(Strict):
     key: Identifier | None = None
     """A key from `keys:`; it signs transfers and notices. Left out: who has one of the addresses may copy the zones."""
     catalog: Domain | None = None
-    """A name for the catalog zone (RFC 9432) that tells the server which zones it has. Servers that have the same zones \
-can share one."""
+    """A name for the catalog zone (RFC 9432) that tells the server which zones it has. Servers with equal zones may \
+share one."""
     primary: Many[Server] = []
-    """Where the server reaches BIND here; the virtual IPs when left out, or the nodes' addresses where there are none."""
+    """Where the server reaches BIND here. Left out: the virtual IPs, or the nodes' addresses where there are none."""
 
 
 class Family(StrEnum):

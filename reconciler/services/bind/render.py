@@ -22,6 +22,7 @@ KEYS = "keys.conf"
 HATCH_HEAD = re.compile(r"# from (\S+)")
 """The line above each raw text."""
 
+
 class TsigKey(NamedTuple):
     """A shared secret (RFC 8945). algorithm: as named.conf writes it. secret: base64."""
 

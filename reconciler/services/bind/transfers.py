@@ -20,7 +20,9 @@ def statements(zone: SiteZone) -> list[str]:
     # `explicit`: the servers of NS records are not told. They may be ourselves, or others that do not copy from here.
     found = ["notify explicit;", f"also-notify {{ {' '.join(_unique(told))} }};"]
     found.append(f"allow-transfer {{ {' '.join(readers)} }};")
-    if zone.catalog:  # It lists every zone, internal ones too (RFC 9432 section 7); this host verifies what it serves.
+    if (
+        zone.zone.is_catalog
+    ):  # It lists every zone, internal ones too (RFC 9432 section 7); this host verifies what it serves.
         found.append(f"allow-query {{ localhost; {' '.join(readers)} }};")
     return found
 

@@ -1,12 +1,12 @@
 """Site to files of dnsmasq, pure: the same site gives the same bytes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.config import BindSettings, DnsmasqSettings
 from reconciler.services.base import File
 from reconciler.services.dnsmasq import dhcp, hosts, records, reserved
-from reconciler.services.dnsmasq.served import Answers, Mode, classless_addresses, expected, mode
+from reconciler.services.dnsmasq.served import Answers, Mode, classless_addresses, expected, mode, visible
 from reconciler.services.dnsmasq.syntax import Unservable, domain_setting, path, setting, word
 from reconciler.site import Site
 
@@ -31,6 +31,8 @@ class Rendered:
 def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> Rendered:
     """All files; none where dnsmasq has nothing to do (clients ask BIND, and there is no DHCP)."""
     part = mode(site)
+    catalogs = site.zones.keys() - visible(site.zones).keys()
+    site = replace(site, zones=visible(site.zones)) if catalogs else site
     with_dhcp = settings.dhcp and bool(dhcp.active(site))
     if part is Mode.DHCP and not with_dhcp:
         return Rendered()
@@ -44,6 +46,8 @@ def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> 
         conf += _listening(site, settings, part, with_dhcp)
         conf += _resolving(site, settings, part)
         conf += _zones(site, part, bind)
+        # Not even asked of BIND, where they may lie below a zone that is.
+        conf += [domain_setting("local", catalog) for catalog in sorted(catalogs) if part is Mode.FORWARD]
         conf += _records(site, part, served, names, complaints)
     except Unservable as problem:
         complaints.append(str(problem))

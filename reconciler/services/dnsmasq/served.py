@@ -14,6 +14,7 @@ dnsmasq alone knows neither zones nor delegation, so zone content is translated:
 from collections.abc import Iterable, Mapping, Set
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
 
 from reconciler.deployed import DeployedZone, without
 from reconciler.dns.records import Key, RRset
@@ -24,6 +25,8 @@ from reconciler.site import Site, SiteZone
 ADDRESS_TYPES = ("A", "AAAA")
 Answers = dict[Key, tuple[str, ...]]
 """Record data by owner and type, as clients are to get it."""
+
+AnyZone = TypeVar("AnyZone", SiteZone, DeployedZone)
 
 _V4_SUFFIX = ".in-addr.arpa."
 _V6_SUFFIX = ".ip6.arpa."
@@ -42,6 +45,11 @@ def mode(site: Site) -> Mode:
     if site.dns.clients_ask == "bind":
         return Mode.DHCP
     return Mode.FORWARD if site.dns.authoritative == "bind" else Mode.ALONE
+
+
+def visible(zones: Mapping[str, AnyZone]) -> dict[str, AnyZone]:
+    """The zones that clients may see; catalogs are for secondaries (RFC 9432 section 7)."""
+    return {name: item for name, item in zones.items() if not item.zone.is_catalog}
 
 
 def expected(zones: Iterable[SiteZone | DeployedZone], part: Mode) -> Answers:

@@ -14,7 +14,7 @@ from reconciler.services.dnsmasq import trial
 from reconciler.services.dnsmasq.check import judge
 from reconciler.services.dnsmasq.folder import Folder, Swap, digest, swaps_between
 from reconciler.services.dnsmasq.render import CONF, RESERVATIONS, Rendered, render
-from reconciler.services.dnsmasq.served import Mode, expected, mode
+from reconciler.services.dnsmasq.served import Mode, expected, mode, visible
 from reconciler.services.dnsmasq.staged import Action, Change, StagedChange
 from reconciler.services.dnsmasq.verify import Asker
 from reconciler.site import Site
@@ -151,7 +151,7 @@ class Dnsmasq:
         aside: list[str],
     ) -> Change:
         part = mode(site)
-        before = expected(deployed.zones.values(), part) if _own(deployed) else {}
+        before = expected(visible(deployed.zones).values(), part) if _own(deployed) else {}
         zones = {}
         if part is not Mode.DHCP and site.dns.authoritative == "none":
             zones = {
@@ -169,7 +169,7 @@ class Dnsmasq:
             swaps=swaps,
             action=action,
             before=before,
-            after=expected(site.zones.values(), part),
+            after=expected(visible(site.zones).values(), part),
             asks=part is not Mode.DHCP and CONF in rendered.files,
             own=part is Mode.ALONE,
             outcome=Outcome(zones, files, tuple(actions)),
@@ -217,9 +217,10 @@ def _own(deployed: Deployed) -> dict[str, str]:
 
 def _zones_differ(site: Site, deployed: Deployed, *, with_leases: bool) -> bool:
     """Leases count where another server hands them out: dnsmasq drops what it knows of a name that its own one gets."""
-    if site.zones.keys() != deployed.zones.keys():
+    wanted, there = visible(site.zones), visible(deployed.zones)
+    if wanted.keys() != there.keys():
         return True
-    pairs = [(item, deployed.zones[name]) for name, item in site.zones.items()]
+    pairs = [(item, there[name]) for name, item in wanted.items()]
     differing = [(now, old) for now, old in pairs if now.zone.digest != old.zone.digest]
     if with_leases:
         return bool(differing)
