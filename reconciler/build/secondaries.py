@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import dns.name
 
 from reconciler.checks.special import is_suffix, node_addresses
+from reconciler.dns import names
 from reconciler.dns.records import group
 from reconciler.dns.zone import NOWHERE, SOA, Zone
 from reconciler.site import OwnAddresses, Site, SiteZone
@@ -62,18 +62,24 @@ def own_addresses(state: State) -> OwnAddresses:
     return OwnAddresses(*(tuple(item for item in found if not is_suffix(item)) for found in (virtual, nodes)))
 
 
-@lru_cache(maxsize=65536)
 def member_label(zone: str) -> str:
     """The label of a zone in its catalog: always the same, and another for each zone.
 
     It is the SHA-1 digest of the name on the wire, as in BIND's manual ("Catalog Zones"). Were the label to
     change, secondaries would drop the zone and copy it anew (RFC 9432 section 5.4).
     """
-    return hashlib.sha1(dns.name.from_text(zone).to_digestable(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(_wire(zone), usedforsecurity=False).hexdigest()
 
 
-def _chosen(site: Site, names: Iterable[str]) -> tuple[Secondary, ...]:
-    return tuple(site.secondaries[name] for name in dict.fromkeys(names) if name in site.secondaries)
+def _wire(name: str) -> bytes:
+    """A canonical name as RFC 1035 section 3.1 has it; one without escapes does not go through dnspython."""
+    if "\\" in name:
+        return dns.name.from_text(name).to_digestable()
+    return b"".join(bytes((len(label),)) + label.encode() for label in names.labels(name)) + b"\0"
+
+
+def _chosen(site: Site, written: Iterable[str]) -> tuple[Secondary, ...]:
+    return tuple(site.secondaries[name] for name in dict.fromkeys(written) if name in site.secondaries)
 
 
 def _catalog(site: Site, name: str, readers: Sequence[Secondary], members: Iterable[str]) -> SiteZone:

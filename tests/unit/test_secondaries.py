@@ -1,9 +1,11 @@
 """Secondaries: who copies which zone, catalogs, what named is told, what a second server is told."""
 
 from collections.abc import Mapping
+from hashlib import sha1
 from ipaddress import IPv6Network
 from pathlib import Path
 
+import dns.name
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +127,13 @@ def site_of(names: list[str]) -> Site:
     }
     site = Site("test", Dns(), {}, (), zones, {}, secondaries={"one": READER})
     return with_catalogs(site)
+
+
+@given(st.text(min_size=1, max_size=63))
+def test_labels_are_digests_of_names_on_the_wire(text: str) -> None:
+    octets = text.encode()[:63].lower()
+    name = dns.name.Name([octets, b"example", b""]).to_text().lower()
+    assert member_label(name) == sha1(bytes((len(octets),)) + octets + b"\x07example\0").hexdigest()
 
 
 @given(st.lists(NAMES, unique=True, max_size=20), st.randoms(use_true_random=False))
