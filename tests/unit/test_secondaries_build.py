@@ -1,4 +1,4 @@
-"""Secondaries: who copies which zone, catalogs, what named is told, what a second server is told."""
+"""Secondaries, pure: who copies which zone, catalogs, what named is told, what a second server is told."""
 
 from collections.abc import Mapping
 from hashlib import sha1
