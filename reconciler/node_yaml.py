@@ -1,6 +1,7 @@
 """The text of node.yaml: every setting with what it means, those that keep their default commented out. Pure."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -27,6 +28,40 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "drbd": DrbdSettings,
     "upstream": UpstreamSettings,
 }
+
+
+def usual_values(
+    node: str,
+    root: Path,
+    *,
+    role: str | None,
+    mount: Path | None,
+    drbd: str | None,
+    bind: Path | None,
+    dnsmasq: bool,
+    dhcp_script: Path | None,
+) -> dict[str, Any]:
+    """Values for `node_yaml`: where `reconciler init` puts things.
+
+    root: folder for repository, manifest and dnsmasq's files. role, mount, drbd: of a pair. bind: folder for what
+    named reads and writes, None where BIND is not managed here; likewise `dnsmasq`. dhcp_script: None where none is.
+    """
+    values: dict[str, Any] = {"node": node, "repo": root / "state.git", "state": root / "state"}
+    if role:
+        values["role"] = role
+    if mount:
+        values["mount"] = mount
+    if drbd:
+        values["drbd"] = {"resource": drbd}
+    if bind:
+        values["bind"] = {"directory": bind}
+    if dnsmasq:
+        values["dnsmasq"] = {"directory": root / "dnsmasq"}
+        if mount:
+            values["dnsmasq"]["lease_file"] = root / "leases/dnsmasq.leases"
+        if dhcp_script:
+            values["dnsmasq"]["dhcp_script"] = dhcp_script
+    return values
 
 
 def node_yaml(values: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from reconciler.build.naming import Scope
 from reconciler.checks import addresses, policies, records, sizes
 from reconciler.checks import names as name_checks
 from reconciler.checks import networks as network_checks
+from reconciler.checks import pair as pair_checks
 from reconciler.checks import reverse as reverse_checks
 from reconciler.checks import secondaries as secondary_checks
 from reconciler.checks import wan as wan_checks
@@ -96,6 +97,7 @@ def _build(state: State) -> Built:
     policies.check(state, zone_names, report)
     secondary_checks.check(state, zone_names, report)
     wan_checks.check(state, report)
+    pair_checks.check(state, report)
     scope = Scope(state, nets, zone_names, state.site.zones)
     hosts = naming.named(residents, scope, report)
     data = ZoneRecords(zone_names)

@@ -81,12 +81,6 @@ def _check_rules(state: State, zone: str, policy: ZonePolicy, report: Report) ->
 
 def _check_without_effect(state: State, report: Report) -> None:
     site, at = state.site, state.site_locator.at
-    if site.pair is not None:
-        report.warn(
-            at("pair"),
-            "nothing acts on `pair:` in this release",
-            "it is read and checked only; a node of a pair acts by its own node.yaml",
-        )
     for name, network in site.networks.items():
         if network.isolated:
             report.warn(

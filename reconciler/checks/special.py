@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 
 from reconciler.checks.lookup import Address, Prefix
 from reconciler.state.model import State
+from reconciler.state.schema import Node
 
 
 class Kind(StrEnum):
@@ -46,13 +47,19 @@ def complete(address: Address, prefix: Prefix | None) -> Address:
     return address
 
 
-def node_addresses(state: State) -> Iterator[tuple[str, tuple[str, ...], Address]]:
-    """(node, field's key, address) for every node; a suffix gets the prefix of the node's IPv4 network."""
+def node_addresses(state: State) -> Iterator[tuple[str, tuple[str | int, ...], Address]]:
+    """(node, field's keys, address) for every node; a suffix gets the prefix of the node's first IPv4 network."""
     for name, node in state.site.nodes.items():
-        yield name, ("address",), node.address
+        prefix = _home_prefix(state, node)
+        for index, address in enumerate(node.address):
+            yield name, ("address", index), complete(address, prefix)
         if node.ipv6 is not None:
-            home = next((net for net in state.site.networks.values() if net.ipv4 and node.address in net.ipv4), None)
-            yield name, ("ipv6",), complete(node.ipv6, home.prefix6 if home else None)
+            yield name, ("ipv6",), complete(node.ipv6, prefix)
+
+
+def _home_prefix(state: State, node: Node) -> IPv6Network | None:
+    networks = state.site.networks.values()
+    return next((net.prefix6 for own in node.address for net in networks if net.ipv4 and own in net.ipv4), None)
 
 
 def special(state: State) -> Mapping[Address, Special]:

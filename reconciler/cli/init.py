@@ -3,7 +3,6 @@
 import shutil
 import socket
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ from reconciler.cli.common import config_option
 from reconciler.cli.next_steps import next_steps
 from reconciler.config import NodeConfig, load
 from reconciler.example import EXAMPLES, example_folder
-from reconciler.node_yaml import node_yaml
+from reconciler.node_yaml import node_yaml, usual_values
 
 ROOT = Path("/srv/reconciler")
 BIND = Path("/var/lib/bind/reconciler")
@@ -73,18 +72,17 @@ def command(
     who = node_setup.owner(user)
     config = config.absolute()
     root = (root or (mount / "reconciler" if mount else ROOT)).absolute()
-    values = _values(node, root)
-    if role:
-        values["role"] = role
-    if mount:
-        values["mount"] = mount.absolute()
-    if drbd:
-        values["drbd"] = {"resource": drbd}
-    if bind or (bind is None and shutil.which("named")):
-        folder = bind_directory or (mount / "bind" if mount else BIND)
-        values["bind"] = {"directory": folder.absolute()}
-    if dnsmasq or (dnsmasq is None and shutil.which("dnsmasq")):
-        values["dnsmasq"] = _dnsmasq(root, mount)
+    folder = bind_directory or (mount / "bind" if mount else BIND)
+    values = usual_values(
+        node or socket.gethostname().partition(".")[0],
+        root,
+        role=role,
+        mount=mount.absolute() if mount else None,
+        drbd=drbd,
+        bind=folder.absolute() if _managed(bind, "named") else None,
+        dnsmasq=_managed(dnsmasq, "dnsmasq"),
+        dhcp_script=node_setup.DHCP_SCRIPT if node_setup.DHCP_SCRIPT.exists() else None,
+    )
     for text in node_setup.write_config(config, node_yaml(values), who):
         click.echo(text)
     settings = load(config)
@@ -94,18 +92,8 @@ def command(
     click.echo(next_steps(settings, config, who.name))
 
 
-def _values(node: str | None, root: Path) -> dict[str, Any]:
-    name = node or socket.gethostname().partition(".")[0]
-    return {"node": name, "repo": root / "state.git", "state": root / "state"}
-
-
-def _dnsmasq(root: Path, mount: Path | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"directory": root / "dnsmasq"}
-    if mount:
-        values["lease_file"] = root / "leases/dnsmasq.leases"
-    if node_setup.DHCP_SCRIPT.exists():
-        values["dhcp_script"] = node_setup.DHCP_SCRIPT
-    return values
+def _managed(wish: bool | None, program: str) -> bool:
+    return shutil.which(program) is not None if wish is None else wish
 
 
 def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner, *, example: str | None) -> None:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "pause": "Apply nothing until `resume`.",
     "resume": "End a pause.",
     "rollback": "Bring the state of an older commit back.",
+    "bootstrap": "Write what a node needs before the daemon: DRBD, heartbeat, network, firewall.",
     "init": "Set this node up: repository, hooks, node.yaml.",
     "schema": "Print the JSON Schema of site.yaml or hosts files.",
     "demo": "Show the main job on loopback, with real servers.",

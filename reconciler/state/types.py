@@ -26,6 +26,8 @@ _MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII
 _IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}", re.ASCII)
 _URL = re.compile(r"[!-~]{1,512}", re.ASCII)
+# What no shell, no configuration file and no other path means anything by.
+_PATH = re.compile(r"(?:/[A-Za-z0-9._@+:-]+)+", re.ASCII)
 _OWNER = re.compile(r"@|[A-Za-z0-9*_./-]+", re.ASCII)
 
 MAX_TTL = 2**31 - 1
@@ -113,6 +115,15 @@ def _line(value: Any) -> str:
     text = single(value)
     if not text.isprintable() or not 0 < len(text) <= 512:
         raise Invalid(f"{shown(text)} is empty, longer than 512 characters, or not one line of plain text")
+    return text
+
+
+def _path(value: Any) -> str:
+    text = single(value)
+    if not _PATH.fullmatch(text) or len(text) > 255 or {".", ".."} & set(text.split("/")):
+        raise Invalid(
+            f"{shown(text)} is not the path of a file", "write /FOLDER/FILE, of letters, digits and . _ @ + : - only"
+        )
     return text
 
 
@@ -214,6 +225,13 @@ Interface = Annotated[
 
 Line = Annotated[str, BeforeValidator(_line), WithJsonSchema({"type": "string", "format": "text"})]
 """Plain text on one line, so that it cannot carry a line of its own into a server's file."""
+
+AbsolutePath = Annotated[
+    str,
+    BeforeValidator(_path),
+    WithJsonSchema({"type": "string", "format": "path", "examples": ["/srv/drbd0"]}),
+]
+"""The absolute path of a file, folder or device, of plain characters."""
 
 Url = Annotated[
     str,

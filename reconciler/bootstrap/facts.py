@@ -1,0 +1,128 @@
+"""The state as one node sees it: its links, its peer, what moves between them, which servers it has. Pure values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import NamedTuple
+
+from reconciler.state.schema import Drbd, IPv6Mode, Network, Pair, Site
+
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Prefix = IPv4Network | IPv6Network
+
+FORWARDED_PORT = 5353
+"""Port of named on loopback where dnsmasq has port 53 (README.md, Installing on one node)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network as this node is in it.
+
+    raw: the interface that carries its VLAN. own, virtual: this node's own addresses in it, and those that move.
+    """
+
+    name: str
+    network: Network
+    raw: str | None
+    own: tuple[Interface, ...]
+    virtual: tuple[Interface, ...]
+
+    @property
+    def interface(self) -> str | None:
+        """The network interface, where the state names it."""
+        return self.network.interface
+
+    @property
+    def hands_out(self) -> bool:
+        """Whether dnsmasq gives addresses or router advertisements there."""
+        return self.network.dhcp is not None or self.network.ipv6_mode is not IPv6Mode.OFF
+
+    @property
+    def with_dhcp6(self) -> bool:
+        """Whether clients ask for addresses or options over DHCPv6."""
+        return self.network.ipv6_mode in (IPv6Mode.STATELESS, IPv6Mode.STATEFUL)
+
+    @property
+    def finds_address(self) -> bool:
+        """Whether the node gives itself an IPv6 address there (SLAAC), having no fixed one."""
+        return self.network.ipv6 is not None and all(own.version == 4 for own in self.own)
+
+    @property
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """Its prefixes, as far as they are known."""
+        return tuple(prefix for prefix in (self.network.ipv4, self.network.prefix6) if prefix is not None)
+
+
+class Peer(NamedTuple):
+    """The other node: its name and its own addresses, the first being the one to speak to."""
+
+    name: str
+    addresses: tuple[Address, ...]
+
+    def of(self, version: int) -> Address | None:
+        """Its first address of a family."""
+        return next((address for address in self.addresses if address.version == version), None)
+
+
+class Shared(NamedTuple):
+    """A pair and its disk. first: the node that is to be primary at the begin; main: the link between the nodes."""
+
+    pair: Pair
+    drbd: Drbd
+    peer: Peer
+    first: str
+    main: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that renderers ask for.
+
+    resolvers: whom this node itself asks. secrets: contents by name, as far as they could be read. notes: what a
+    person has to know beside the files, as sentences.
+    """
+
+    site: Site
+    node: str
+    addresses: tuple[Address, ...]
+    links: tuple[Link, ...]
+    shared: Shared | None
+    resolvers: tuple[Address, ...]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_bind(self) -> bool:
+        """Whether BIND serves something here."""
+        return "bind" in (self.site.dns.clients_ask, self.site.dns.authoritative)
+
+    @property
+    def has_dnsmasq(self) -> bool:
+        """Whether dnsmasq serves something here: DNS, DHCP or router advertisements."""
+        return self.site.dns.clients_ask == "dnsmasq" or any(link.hands_out for link in self.links)
+
+    @property
+    def bind_is_behind(self) -> bool:
+        """Whether dnsmasq answers clients and asks BIND on loopback."""
+        return self.has_bind and self.site.dns.clients_ask == "dnsmasq"
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Units of the servers, in the order in which they start: dnsmasq may forward to BIND."""
+        found = {"named": self.has_bind, "dnsmasq": self.has_dnsmasq}
+        return tuple(unit for unit, here in found.items() if here)
+
+    @property
+    def root(self) -> str:
+        """Folder for repository, manifest and dnsmasq's files; as `reconciler init` has it."""
+        return f"{self.shared.drbd.mount}/reconciler" if self.shared else "/srv/reconciler"
+
+    @property
+    def bind_directory(self) -> str:
+        """Folder for what named reads and writes; as `reconciler init` has it."""
+        return f"{self.shared.drbd.mount}/bind" if self.shared else "/var/lib/bind/reconciler"
+
+    def of(self, version: int) -> Address | None:
+        """This node's first address of a family."""
+        return next((address for address in self.addresses if address.version == version), None)

@@ -1,0 +1,28 @@
+"""This node's node.yaml, by the writer of `reconciler init`."""
+
+from pathlib import Path
+
+from reconciler.bootstrap.facts import FORWARDED_PORT, Facts
+from reconciler.bootstrap.text import NodeFile
+from reconciler.node_yaml import node_yaml, usual_values
+
+DHCP_SCRIPT = Path("/usr/lib/reconciler/reconciler-dhcp-script")
+"""Where the program's own step installs it."""
+
+
+def files(facts: Facts) -> dict[str, NodeFile]:
+    """`/etc/reconciler/node.yaml`, what `reconciler init` would write with this pair's options."""
+    shared = facts.shared
+    values = usual_values(
+        facts.node,
+        Path(facts.root),
+        role=shared.pair.manager if shared else None,
+        mount=Path(shared.drbd.mount) if shared else None,
+        drbd=shared.drbd.resource if shared else None,
+        bind=Path(facts.bind_directory) if facts.has_bind else None,
+        dnsmasq=facts.has_dnsmasq,
+        dhcp_script=DHCP_SCRIPT,
+    )
+    if facts.bind_is_behind:
+        values["bind"]["port"] = FORWARDED_PORT
+    return {"etc/reconciler/node.yaml": NodeFile(node_yaml(values))}
