@@ -20,7 +20,7 @@ def files(facts: Facts) -> dict[str, NodeFile]:
 
 
 def _behind() -> list[str]:
-    return block(
+    return _statement(
         "options",
         f'directory "{_DIRECTORY}";',
         "# dnsmasq has port 53, and asks here for the zones that BIND serves.",
@@ -36,9 +36,9 @@ def _in_front(facts: Facts) -> list[str]:
     # A prefix that moves is known by the interface only.
     moving = ["localnets"] if any(link.network.delegated for link in facts.links) else []
     return [
-        *block("acl reconciler-clients", *(f"{each};" for each in ("localhost", *moving, *prefixes))),
+        *_statement("acl reconciler-clients", *(f"{each};" for each in ("localhost", *moving, *prefixes))),
         "",
-        *block(
+        *_statement(
             "options",
             f'directory "{_DIRECTORY}";',
             "listen-on { any; };",
@@ -51,3 +51,9 @@ def _in_front(facts: Facts) -> list[str]:
             "dnssec-validation auto;",
         ),
     ]
+
+
+def _statement(head: str, *body: str) -> list[str]:
+    """A block as named ends it."""
+    lines = block(head, *body)
+    return [*lines[:-1], f"{lines[-1]};"]

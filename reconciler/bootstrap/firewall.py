@@ -44,15 +44,22 @@ def _isolated(facts: Facts) -> Iterator[Rule]:
     for link in facts.links:
         if not link.network.isolated:
             continue
-        for source in link.prefixes:
-            for own in (*link.virtual, *link.own):
-                if own.version == source.version:
-                    yield from _both(Rule(f"DNS in {link.name}", source=source, to=own.ip, first=True))
+        for own in (*link.virtual, *link.own):
+            yield from _asked(link, own.ip)
         yield from _local(link, first=True)
         for source in link.prefixes:
             yield from _both(Rule(f"{link.name} is isolated", source=source, allow=False, first=True))
         if link.interface is not None:
             yield from _both(Rule(f"{link.name} is isolated", interface=link.interface, allow=False, first=True))
+
+
+def _asked(link: Link, own: Address) -> Iterator[Rule]:
+    """DNS at one of the addresses of an isolated network, from its prefix; from its interface where none is known."""
+    sources = [prefix for prefix in link.prefixes if prefix.version == own.version]
+    for source in sources:
+        yield from _both(Rule(f"DNS in {link.name}", source=source, to=own, first=True))
+    if not sources and link.interface is not None:
+        yield from _both(Rule(f"DNS in {link.name}", interface=link.interface, to=own, first=True))
 
 
 def _local(link: Link, *, first: bool = False) -> Iterator[Rule]:

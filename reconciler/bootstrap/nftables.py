@@ -1,5 +1,8 @@
 """The firewall's rules as a table of nftables (nft(8))."""
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
 from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.firewall import Rule, rules
 from reconciler.bootstrap.text import NodeFile, block, commented, word
@@ -19,12 +22,18 @@ def files(facts: Facts) -> dict[str, NodeFile]:
         'iif "lo" accept',
         "meta l4proto { icmp, ipv6-icmp } accept",
         f'include "{OWN}/*.nft"',
-        *(line for rule in rules(facts) for line in (f"# {rule.why}", _line(rule))),
+        *_lines(rules(facts)),
     )
     # Named first, so that the removal finds it the first time too.
     lines = [f"table {TABLE}", f"delete table {TABLE}", *block(f"table {TABLE}", chain)]
     about = f"Rules of your own: {OWN}/*.nft, such as `ip saddr 203.0.113.9 tcp dport 22 accept`."
     return {"etc/nftables.d/reconciler.nft": NodeFile(commented(lines, about))}
+
+
+def _lines(found: Iterable[Rule]) -> Iterator[str]:
+    for why, group in groupby(found, key=lambda rule: rule.why):
+        yield f"# {why}"
+        yield from map(_line, group)
 
 
 def _line(rule: Rule) -> str:

@@ -45,7 +45,8 @@ def _head(facts: Facts) -> list[str]:
         "",
         "    CLONE=~/reconciler",
         "",
-        "What a command replaces, look at first: `diff /etc/bind/named.conf.options etc/bind/named.conf.options`, say.",
+        f"`uname -n` has to print {facts.node}. What a command replaces, look at first: `diff /etc/resolv.conf",
+        "etc/resolv.conf`, say.",
     ]
     if facts.shared is not None:
         lines += [
@@ -60,7 +61,7 @@ def _head(facts: Facts) -> list[str]:
         lines += [
             "",
             f"**Secrets are missing: {', '.join(missing)}.** Files hold `@@MISSING-SECRET-…@@` in their place, with",
-            "which their programs do not start. The step Secrets makes them; then run `reconciler bootstrap` once more.",
+            "which their programs do not start. Step 2 makes them; then run `reconciler bootstrap` once more.",
         ]
     return lines
 

@@ -14,12 +14,13 @@ _SECTION = "/etc/apparmor.d"
 
 def node(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
     """node.yaml, and with it the repository and all folders."""
-    parts: list[str | Run] = [run(*install(files, ["etc/reconciler/node.yaml"]))]
+    parts: list[str | Run] = [run(*install(files, ["etc/reconciler/node.yaml"]), prints="nothing; init keeps it")]
     shared = facts.shared
     if shared is None:
-        init = run("sudo reconciler init", prints="what was made, and next steps, which this file has too")
-        return Step("The node", (*parts, init))
+        made = run("sudo reconciler init", prints="what was made, and next steps, which this file has too")
+        return Step("The node", (*parts, made))
     drbd = shared.drbd
+    init = f"sudo reconciler init --mount {drbd.mount} --drbd {drbd.resource} --role {shared.pair.manager}"
     return Step(
         "The node",
         (
@@ -29,12 +30,12 @@ def node(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
             run(
                 f"sudo drbdadm primary {drbd.resource}",
                 f"sudo mount -o {OPTIONS} {drbd.device} {drbd.mount}",
-                "sudo reconciler init",
+                init,
                 f"sudo umount {drbd.mount} && sudo drbdadm secondary {drbd.resource}",
                 prints="what was made",
             ),
             "On the other, where the disk is not mounted:",
-            run("sudo reconciler init", prints="that the shared disk is made where it is mounted"),
+            run(init, prints="that the shared disk is made where it is mounted"),
         ),
     )
 
@@ -49,8 +50,8 @@ def servers(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
         parts += [run(*install(files, named))]
     if local in files:
         parts += [
-            "Where AppArmor confines named (`sudo aa-status | grep named`). If the file has lines already, add these by "
-            "hand.",
+            "Where AppArmor confines named (`sudo aa-status | grep named`). If the file has lines already, add these "
+            "by hand.",
             run(
                 *install(files, [local]),
                 f"sudo apparmor_parser -r {_SECTION}/usr.sbin.named",
