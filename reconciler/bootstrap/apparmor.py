@@ -11,10 +11,9 @@ def files(facts: Facts) -> dict[str, NodeFile]:
     """The profile's local part, on a pair with BIND."""
     if facts.shared is None or not facts.has_bind:
         return {}
-    return {"etc/apparmor.d/local/usr.sbin.named": NodeFile(commented(rules(facts.bind_directory)))}
+    return {"etc/apparmor.d/local/usr.sbin.named": NodeFile(commented(rules(word(facts.bind_directory))))}
 
 
 def rules(directory: object) -> list[str]:
     """Rules for named's folder: all of it is read, `zones/` is written."""
-    folder = word(directory)
-    return [f"{folder}/ r,", f"{folder}/** r,", f"{folder}/zones/ rw,", f"{folder}/zones/** rw,"]
+    return [f"{directory}/ r,", f"{directory}/** r,", f"{directory}/zones/ rw,", f"{directory}/zones/** rw,"]

@@ -11,10 +11,22 @@ _DEFAULTS = (
 
 
 def files(facts: Facts) -> dict[str, NodeFile]:
-    """`/etc/default/dnsmasq` and `/etc/dnsmasq.d/reconciler.conf`."""
+    """`/etc/default/dnsmasq`, `/etc/dnsmasq.d/reconciler.conf`, and defaults for the instances of isolated networks."""
     if not facts.has_dnsmasq:
         return {}
+    folder = f"{word(facts.root)}/dnsmasq"
     return {
+        **{f"etc/default/dnsmasq.{word(name)}": _instance(folder, name) for name in facts.isolated},
         "etc/default/dnsmasq": NodeFile(commented(_DEFAULTS, "Read by sh, from Debian's unit.")),
-        "etc/dnsmasq.d/reconciler.conf": NodeFile(commented([f"conf-file={word(facts.root)}/dnsmasq/dnsmasq.conf"])),
+        "etc/dnsmasq.d/reconciler.conf": NodeFile(commented([f"conf-file={folder}/dnsmasq.conf"])),
     }
+
+
+def _instance(folder: str, network: str) -> NodeFile:
+    """Of Debian's dnsmasq@.service. Without CONFIG_DIR: what stands in /etc/dnsmasq.d is the main one's."""
+    lines = [
+        f'DNSMASQ_OPTS="--conf-file={folder}/isolated/{word(network)}/dnsmasq.conf"',
+        "DNSMASQ_EXCEPT=lo",
+        "IGNORE_RESOLVCONF=yes",
+    ]
+    return NodeFile(commented(lines, f"Read by sh, from Debian's unit dnsmasq@{network}."))

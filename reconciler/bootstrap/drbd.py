@@ -66,13 +66,13 @@ def _node(shared: Shared, name: str, address: Address) -> list[str]:
     return block(
         f"on {word(name)}",
         f"device {word(drbd.device)};",
-        f"disk {word(drbd.disks[name])};",
+        f"disk {_quoted(word(drbd.disks[name]))};",
         "meta-disk internal;",
         f"address {at}:{drbd.port};",
     )
 
 
 def _quoted(text: str) -> str:
-    """Text in quotes, which has none itself: handlers are ours, secrets are plain by `secret.value`."""
+    """Text in quotes, which has none itself: handlers are ours, paths are words, secrets plain by `secret.value`."""
     assert '"' not in text and "\\" not in text and "\n" not in text
     return f'"{text}"'

@@ -108,10 +108,17 @@ class Facts:
         return self.has_bind and self.site.dns.clients_ask == "dnsmasq"
 
     @property
+    def isolated(self) -> tuple[str, ...]:
+        """Networks with a dnsmasq of their own."""
+        asked = self.site.dns.clients_ask == "dnsmasq"
+        return tuple(sorted(link.name for link in self.links if asked and link.network.isolated))
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """Units of the servers, in the order in which they start: dnsmasq may forward to BIND."""
         found = {"named": self.has_bind, "dnsmasq": self.has_dnsmasq}
-        return tuple(unit for unit, here in found.items() if here)
+        instances = (f"dnsmasq@{name}" for name in self.isolated)
+        return (*(unit for unit, here in found.items() if here), *instances)
 
     @property
     def root(self) -> str:

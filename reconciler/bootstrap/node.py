@@ -23,6 +23,10 @@ def files(facts: Facts) -> dict[str, NodeFile]:
         dnsmasq=facts.has_dnsmasq,
         dhcp_script=DHCP_SCRIPT,
     )
+    if facts.isolated:
+        # For verification; in 127.0.0.0/8 no interface needs to have them.
+        addresses = {name: {"address": f"127.0.1.{number}"} for number, name in enumerate(facts.isolated, 3)}
+        values["dnsmasq"]["isolated"] = addresses
     if facts.bind_is_behind:
         values["bind"]["port"] = FORWARDED_PORT
     return {"etc/reconciler/node.yaml": NodeFile(node_yaml(values))}

@@ -21,7 +21,9 @@ def files(facts: Facts) -> dict[str, NodeFile]:
 def _commands(facts: Facts, shared: Shared) -> list[str]:
     drbd = shared.drbd
     addresses = _addresses(facts)
-    group = ["disk", *addresses, "prepare", *facts.servers, "active"]
+    # An id is an XML name, in which `@` may not stand.
+    servers = {word(unit).replace("@", "-"): f"systemd:{word(unit)}" for unit in facts.servers}
+    group = ["disk", *addresses, "prepare", *servers, "active"]
     stop = "op start timeout=120s op stop timeout=120s"
     # Each move costs a restart of the servers: without auto_failback none goes back by itself.
     stickiness = 0 if shared.pair.auto_failback else _STICKINESS
@@ -33,11 +35,12 @@ def _commands(facts: Facts, shared: Shared) -> list[str]:
         f"fstype={drbd.filesystem} options={OPTIONS}",
         *(f"resource create {name} ocf:heartbeat:IPaddr2 {text}" for name, text in addresses.items()),
         "resource create prepare systemd:reconciler-prepare op start timeout=180s op stop timeout=120s",
-        *(f"resource create {word(unit)} systemd:{word(unit)} {stop}" for unit in facts.servers),
+        *(f"resource create {name} {agent} {stop}" for name, agent in servers.items()),
         "resource create active systemd:reconciler-active op start timeout=60s op stop timeout=180s",
         f"resource group add serve {' '.join(group)}",
         "constraint colocation add serve with promoted drbd-clone INFINITY",
-        "constraint order promote drbd-clone then start serve",
+        # Quoted for readers that take it for sh's word.
+        "constraint order promote drbd-clone 'then' start serve",
         f"constraint location serve prefers {word(shared.first)}={_PREFERENCE}",
         f"resource defaults update resource-stickiness={stickiness}",
     ]

@@ -100,7 +100,10 @@ def packages(facts: Facts) -> Step:
             "keepalived": ["keepalived"],
             "pacemaker": ["pacemaker", "pcs", "resource-agents"],
         }[manager]
-    stopped = [*(facts.servers if facts.shared else ()), *(["ddclient"] if "ddclient" in names else [])]
+    stopped = [
+        *(unit for unit in facts.servers if facts.shared and "@" not in unit),
+        *(["ddclient"] if "ddclient" in names else []),
+    ]
     parts: list[str | Run] = [run(f"sudo apt install {' '.join(names)}", prints="what apt installs")]
     if facts.has_dnsmasq:
         parts.append("That dnsmasq could not start beside another server on port 53 is no harm.")

@@ -155,7 +155,9 @@ def daemon(facts: Facts) -> Step:
     """Started on both nodes of a pair."""
     parts: list[str | Run] = []
     if facts.shared is None:
-        parts = [run(f"sudo systemctl restart {' '.join(facts.servers)}")]
+        instances = [unit for unit in facts.servers if "@" in unit]
+        enabled = [f"sudo systemctl enable {' '.join(instances)}"] if instances else []
+        parts = [run(*enabled, f"sudo systemctl restart {' '.join(facts.servers)}", prints="no failure")]
     told = "`standby`, and why" if facts.shared else "`primary`"
     return Step(
         "The daemon",

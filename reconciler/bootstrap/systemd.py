@@ -25,7 +25,9 @@ def files(facts: Facts) -> dict[str, NodeFile]:
 
 def _pair(facts: Facts, shared: Shared) -> dict[str, list[str]]:
     condition = ("ConditionPathIsMountPoint", (shared.drbd.mount,))
-    found = {f"{unit}.service.d/reconciler.conf": section("Unit", condition) for unit in facts.servers}
+    # What a template has is its instances'.
+    units = [unit.partition("@")[0] + "@" * ("@" in unit) for unit in facts.servers]
+    found = {f"{unit}.service.d/reconciler.conf": section("Unit", condition) for unit in units}
     for unit in ("reconciler-prepare", "reconciler-active"):
         # These units name a mount of their own, which an empty condition takes away.
         anew = section("Unit", (condition[0], ()), condition)
@@ -33,7 +35,7 @@ def _pair(facts: Facts, shared: Shared) -> dict[str, list[str]]:
     if facts.has_dnsmasq and shared.pair.manager != "pacemaker":
         # named's unit has this already; Pacemaker's monitor does it.
         restart = section("Service", ("Restart", ("on-failure",)), ("RestartSec", (5,)))
-        found["dnsmasq.service.d/reconciler-restart.conf"] = restart
+        found |= {f"{unit}.service.d/reconciler-restart.conf": restart for unit in units if unit != "named"}
     if shared.pair.manager == "heartbeat":
         # At shutdown heartbeat goes first, while the servers and the daemon can still write down what they hold.
         after = ("drbd.service", "reconciler.service", *(f"{unit}.service" for unit in facts.servers))

@@ -75,7 +75,7 @@ look() {
         now=$(number $kind "$name")
         held=$(holder $kind "$2")
         [ -n "$now" ] || [ -z "$held" ] || refuse "number $2 of $name is that of $held ($kind)"
-        [ -n "$now" ] && [ "$now" != "$2" ] || continue
+        if [ -z "$now" ] || [ "$now" = "$2" ]; then continue; fi
         [ -z "$held" ] || refuse "$name has $now, and its number $2 is that of $held ($kind)"
         ! pgrep -u "$1" >/dev/null 2>&1 ||
             refuse "processes of $1 run; stop them first (systemctl stop named dnsmasq reconciler)"

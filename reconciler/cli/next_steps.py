@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from reconciler.bootstrap import apparmor
 from reconciler.config import NodeConfig, UpstreamSettings
 from reconciler.git import forge
 
 Step = tuple[str, list[str]]
 """What to do, and the lines to write or run for it."""
 
-_PROFILE = "/etc/apparmor.d/usr.sbin.named"
 _READABLE = (Path("/var/lib/bind"), Path("/var/cache/bind"))
 """Folders that AppArmor's profile of named (Debian, Ubuntu) lets it read and write."""
 
@@ -80,11 +80,10 @@ def _bind(directory: Path, named_conf: Path, mount: Path | None) -> list[Step]:
     # Never the mount itself: the daemon's namespace would keep it alive after an unmount.
     parent = mount.parent if mount and directory.is_relative_to(mount) else directory.parent
     if not any(directory.is_relative_to(folder) for folder in _READABLE):
-        rules = [f"{directory}/ r,", f"{directory}/** r,", f"{directory}/zones/ rw,", f"{directory}/zones/** rw,"]
         steps = [
             (
                 "where AppArmor confines named: add to /etc/apparmor.d/local/usr.sbin.named, then reload the profile",
-                [*rules, f"apparmor_parser -r {_PROFILE}"],
+                [*apparmor.rules(directory), f"apparmor_parser -r {apparmor.PROFILE}"],
             ),
         ]
         if not parent.is_relative_to(_WRITABLE):

@@ -57,7 +57,6 @@ def test_the_home_network():
             "site.yaml:20:15",
             'network "guest" is not kept from other networks\' names: `isolated:` has no effect in this release',
         ),
-        ("site.yaml:29:1", "nothing acts on `pair:` in this release"),
     ]
     zone = "internal.thesteins.org."
     assert rrset(result, zone, f"linuxserver.{zone}", "AAAA").rdatas == ("2601:40f:4100:13c2:0:ffff:c0a8:104",)

@@ -339,11 +339,10 @@ SITE_CASES = {
         "  authoritative: bind\n  clients_ask: bind\n  forwarders: 9.9.9.9\n",
         "26:15: warning: forwarders have no effect without dnsmasq; remove them, or set `clients_ask: dnsmasq`",
     ),
-    "pair": (
+    "pair of one node": (
         "dns:\n",
         "pair: {manager: heartbeat}\ndns:\n",
-        "23:1: warning: nothing acts on `pair:` in this release; it is read and checked only; "
-        "a node of a pair acts by its own node.yaml",
+        "23:1: a pair has two nodes, and `nodes:` has 1; name both there, or no pair",
     ),
 }
 
