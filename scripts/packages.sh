@@ -131,7 +131,7 @@ apt_errors() {
 }
 
 # bind9's installation would start named at once, into the port of a resolver that already runs here; ddclient's would
-# start a daemon that publishes this machine's address. The policy holds for these only, while this script lives:
+# start a daemon that publishes this machine's address; the checkers of node files bring a firewall and sshd along. The policy holds for these only, while this script lives:
 # left behind by a kill -9 it does no harm.
 forbid_start() {
   if [[ -e $POLICY ]] && ! grep -qsF "$POLICY_MARK" "$POLICY"; then
@@ -142,6 +142,7 @@ forbid_start() {
 # $POLICY_MARK: none of these is started by its installation.
 kill -0 $$ 2>/dev/null || exit 0
 case "\$1" in named* | bind9* | ddclient* | keepalived*) exit 101 ;; esac
+case "\$1" in apparmor* | drbd* | heartbeat* | logd* | netplan* | networking* | nftables* | ssh* | ufw*) exit 101 ;; esac
 exit 0
 EOF
   "${as_root[@]}" install -m 0755 "$scratch/policy" "$POLICY"
@@ -170,7 +171,7 @@ clean_up() {
   if ((${#units[@]} > 0)); then
     allow_start
     for unit in "${units[@]}"; do
-      if [[ -e /usr/sbin/$unit || -e /usr/bin/$unit ]]; then
+      if [[ -e /usr/sbin/$unit || -e /usr/bin/$unit || -e /lib/systemd/system/$unit.service ]]; then
         disable_unit "$unit"
       fi
     done
@@ -185,6 +186,19 @@ look_for_ddclient() {
     say "libio-socket-ssl-perl is missing: ddclient's TLS"
     missing+=(libio-socket-ssl-perl)
   fi
+}
+
+# Programs that only read: each says whether a file of `reconciler bootstrap` is one that it understands.
+look_for_checkers() {
+  need apparmor "checking AppArmor's rules" apparmor_parser
+  need drbd-utils "checking DRBD's resource" drbdadm
+  need heartbeat "checking heartbeat's files" /usr/libexec/heartbeat/heartbeat
+  need ifupdown "checking interfaces" ifup
+  need netplan.io "checking interfaces, for the other program" netplan
+  need nftables "checking the firewall's rules" nft
+  need openssh-server "checking sshd's settings" /usr/sbin/sshd
+  need systemd "checking units and users" systemd-analyze systemd-sysusers
+  need ufw "checking the firewall's rules, for the other program" ufw
 }
 
 case ${1:-} in
@@ -205,6 +219,7 @@ case ${1:-} in
     need isc-dhcp-client "another, which speaks DHCPv6 too: dhclient" dhclient
     need strace "seeing in tests what reaches the disk, and when" strace
     need shellcheck "checking the scripts" shellcheck
+    ((EUID != 0)) || look_for_checkers
     look_for_ddclient
     ;;
   vm)
@@ -230,7 +245,10 @@ trap 'exit 130' INT TERM HUP
 for package in "${missing[@]}"; do
   case $package in
     bind9) units+=(named) ;;
-    ddclient | keepalived) units+=("$package") ;;
+    apparmor | ddclient | heartbeat | keepalived | nftables | ufw) units+=("$package") ;;
+    drbd-utils) units+=(drbd) ;;
+    ifupdown) units+=(networking) ;;
+    openssh-server) units+=(ssh) ;;
   esac
 done
 if ((${#units[@]} > 0)); then

@@ -41,7 +41,7 @@ def said(argv: list[str], good: tuple[int, ...] = (0,)) -> Said:
 
 
 def inside(node: Node, script: str, good: tuple[int, ...] = (0,)) -> Said:
-    """Run `script` as root of the node: its host name, its interfaces with its addresses, /etc a copy that may change."""
+    """Run `script` as root of the node: its host name, its interfaces and addresses, /etc a copy that may change."""
     lines = ["set -e", f"hostname {node.facts.node}", "ip link set lo up"]
     for number, link in enumerate(link for link in node.facts.links if link.interface):
         lines += [f"ip link add {link.interface} type veth peer name peer{number}", f"ip link set {link.interface} up"]
@@ -182,10 +182,8 @@ def units(node: Node) -> Said:
     `verify` does not fail for unknown words, so what it says about the drop-ins counts.
     """
     servers = {"named", "dnsmasq", "dnsmasq@", "heartbeat"}
-    made = "".join(
-        f"printf '[Service]\\nType=exec\\nExecStart=/bin/true\\nExecStop=/bin/true\\n' >/etc/systemd/system/{name}.service\n"
-        for name in sorted(servers)
-    )
+    body = "[Service]\\nType=exec\\nExecStart=/bin/true\\nExecStop=/bin/true\\n"
+    made = "".join(f"printf '{body}' >/etc/systemd/system/{name}.service\n" for name in sorted(servers))
     names = sorted(path.parent.name.removesuffix(".d") for path in (node.tree / "etc/systemd/system").glob("*.d/*"))
     asked = " ".join(name.replace("@.", "@guest.") for name in dict.fromkeys(names))
     script = (
@@ -225,7 +223,8 @@ def sysusers(node: Node) -> Said:
 mkdir -p /run/r/etc; echo root:x:0:0::/root:/bin/sh >/run/r/etc/passwd
 printf 'root:x:0:\\nnogroup:x:65534:\\n' >/run/r/etc/group
 systemd-sysusers --root=/run/r $PWD/etc/sysusers.d/reconciler.conf 2>&1 | tee /run/said
-! grep -qi 'failed\\|invalid\\|unknown' /run/said && cat /run/r/etc/passwd && grep -q ^reconciler:x:853:853: /run/r/etc/passwd
+cat /run/r/etc/passwd
+! grep -qi 'failed\\|invalid\\|unknown' /run/said && grep -q ^reconciler:x:853:853: /run/r/etc/passwd
 """
     return inside(node, script)
 
