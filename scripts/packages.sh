@@ -24,6 +24,8 @@ readonly FETCH_LIMIT=300
 
 as_root=()
 missing=()
+# Of the missing ones those that not every release has: what needs them is left out there.
+readonly OPTIONAL=" heartbeat "
 # Units that the packages to be installed would start and enable.
 units=()
 scratch=""
@@ -106,11 +108,25 @@ install_packages() {
   local limit=(timeout --kill-after=10 "$FETCH_LIMIT")
   say "apt-get update"
   apt update || say "apt-get update did not go well; trying with the package lists that are there"
+  leave_out_unknown
+  ((${#missing[@]} > 0)) || return 0
   say "downloading ${missing[*]}"
   apt install --no-install-recommends --download-only "${missing[@]}" || not_fetched
   limit=()
   say "installing ${missing[*]}"
   apt install --no-install-recommends "${missing[@]}" || not_installed
+}
+
+leave_out_unknown() {
+  local package known=()
+  for package in "${missing[@]}"; do
+    if [[ $OPTIONAL == *" $package "* ]] && ! apt-cache show "$package" >/dev/null 2>&1; then
+      say "this release has no $package: going on without"
+    else
+      known+=("$package")
+    fi
+  done
+  missing=("${known[@]}")
 }
 
 not_fetched() {

@@ -60,10 +60,6 @@ class Peer(NamedTuple):
     name: str
     addresses: tuple[Address, ...]
 
-    def of(self, version: int) -> Address | None:
-        """Its first address of a family."""
-        return next((address for address in self.addresses if address.version == version), None)
-
 
 class Shared(NamedTuple):
     """A pair and its disk. first: the node that is to be primary at the begin; main: the link between the nodes."""
@@ -130,6 +126,15 @@ class Facts:
         """Folder for what named reads and writes; as `reconciler init` has it."""
         return f"{self.shared.drbd.mount}/bind" if self.shared else "/var/lib/bind/reconciler"
 
-    def of(self, version: int) -> Address | None:
-        """This node's first address of a family."""
-        return next((address for address in self.addresses if address.version == version), None)
+    def between(self, version: int) -> tuple[Address, Address] | None:
+        """This node's address and the other's, of one family, at which the two speak to each other."""
+        if self.shared is None:
+            return None
+        theirs = self.shared.peer.addresses
+        if self.addresses[0].version == version:
+            return self.addresses[0], theirs[0]
+        for prefix in self.shared.main.prefixes:
+            own, other = ([each for each in found if each in prefix] for found in (self.addresses, theirs))
+            if own and other and prefix.version == version:
+                return own[0], other[0]
+        return None

@@ -112,9 +112,9 @@ def _peer(facts: Facts) -> Iterator[Rule]:
         yield replace(between, why="pcs", port="2224")
     if pair.manager == "keepalived":
         for version in (4, 6):
-            own, other = facts.of(version), peer.of(version)
-            if own is not None and other is not None:
-                yield Rule("VRRP", "vrrp", source=other, to=own)
+            ends = facts.between(version)
+            if ends is not None:
+                yield Rule("VRRP", "vrrp", source=ends[1], to=ends[0])
 
 
 def _ssh(facts: Facts) -> Iterator[Rule]:

@@ -65,9 +65,9 @@ def _instances(facts: Facts, shared: Shared) -> list[_Instance]:
     """One for each family that both nodes speak. What no instance of its family could carry moves beside another's."""
     found: dict[int, _Instance] = {}
     for version in (4, 6):
-        own, peer = facts.of(version), shared.peer.of(version)
-        if own is not None and peer is not None:
-            found[version] = _Instance(f"ipv{version}", own, peer, [], [])
+        pair = facts.between(version)
+        if pair is not None:
+            found[version] = _Instance(f"ipv{version}", *pair, [], [])
     for link in facts.links:
         for address in link.virtual:
             home = found.get(address.version)
@@ -85,12 +85,11 @@ def _address(address: Interface, interface: str | None) -> str:
 def _instance(facts: Facts, shared: Shared, instance: _Instance) -> list[str]:
     pair = shared.pair
     priority = 100 if shared.first == facts.node else 90
-    link = next(link for link in facts.links if instance.own in {own.ip for own in link.own})
     return block(
         f"vrrp_instance {instance.name}",
         "state BACKUP",
         f"preempt_delay {_RETURN}" if pair.auto_failback else "nopreempt",
-        f"interface {word(link.interface)}",
+        f"interface {word(shared.main.interface)}",
         f"virtual_router_id {pair.virtual_router_id}",
         f"priority {priority}",
         "advert_int 1",

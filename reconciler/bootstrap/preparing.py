@@ -151,6 +151,6 @@ def units(facts: Facts, files: Mapping[str, NodeFile]) -> Step | None:
     found = sorted(path for path in files if path.startswith("etc/systemd/system/"))
     if not found:
         return None
-    check = f"systemctl show -p Conditions {facts.servers[0]}" if facts.shared else "systemctl cat dnsmasq"
-    shown = "the mount" if facts.shared else "the drop-in at its end"
+    check = f"systemctl cat {facts.servers[-1]}"
+    shown = "the unit, with its drop-ins at the end"
     return Step("Drop-ins", (run(*install(files, found), "sudo systemctl daemon-reload", check, prints=shown),))

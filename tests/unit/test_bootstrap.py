@@ -326,3 +326,24 @@ def test_an_address_that_cannot_be_known_is_left_out_and_told():
     assert "::4" in here.notes[0]
     assert here.notes[0] in files["README.md"].text
     assert "::4" not in files["etc/keepalived/keepalived.conf"].text
+
+
+def test_addresses_of_a_family_without_ends_move_beside_the_other():
+    """VRRP carries one family; where the nodes have no fixed IPv6 address of their own, IPv4's instance takes both."""
+    site = OFFICE.replace(', ipv6: "::2"', "").replace(', ipv6: "::3"', "")
+    found = lines(site, "ns1", "etc/keepalived/keepalived.conf")
+    assert "vrrp_instance ipv6 {" not in found
+    at = found.index("virtual_ipaddress_excluded {")
+    assert found[at + 1] == "2001:db8:a::4/64 dev eth0 preferred_lft 0"
+
+
+def test_the_preferred_node_takes_the_role_back_only_where_it_shall():
+    back = OFFICE.replace("manager: keepalived", "manager: keepalived\n  auto_failback: yes")
+    for site, there, away in ((OFFICE, "nopreempt", "preempt_delay 30"), (back, "preempt_delay 30", "nopreempt")):
+        found = lines(site, "ns2", "etc/keepalived/keepalived.conf")
+        assert found.count(there) == 2
+        assert away not in found
+        assert found.count("priority 100") == 2
+    assert "auto_failback off" in lines(SIX, "one", "etc/ha.d/ha.cf")
+    pacemaker = SITES["pacemaker"][0].replace("manager: pacemaker", "manager: pacemaker\n  auto_failback: yes")
+    assert "pcs resource defaults update resource-stickiness=0" in lines(pacemaker, "ns1", "pacemaker.sh")
