@@ -48,6 +48,12 @@ def servers(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
     if facts.has_bind:
         parts += ["BIND. Zones that will be served from the repository must not stand in named.conf any more."]
         parts += [run(*install(files, named))]
+    if facts.has_bind and not facts.bind_is_behind:
+        parts += [
+            "Where the state has views (`views:`, or an isolated network), no zone can stand outside of them, so Debian's "
+            "own have to go; named has what they say built in:",
+            run("sudo sed -i '/named.conf.default-zones/d' /etc/bind/named.conf"),
+        ]
     if local in files:
         parts += [
             "Where AppArmor confines named (`sudo aa-status | grep named`). If the file has lines already, add these "
