@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
+from reconciler.bootstrap.apparmor import PROFILE
 from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.heartbeat import OPTIONS
 from reconciler.bootstrap.preparing import install
 from reconciler.bootstrap.ssh import HOST_KEY, KEYS
 from reconciler.bootstrap.steps import Run, Step, run
 from reconciler.bootstrap.text import NodeFile
-
-_SECTION = "/etc/apparmor.d"
 
 
 def node(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
@@ -50,8 +49,8 @@ def servers(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
         parts += [run(*install(files, named))]
     if facts.has_bind and not facts.bind_is_behind:
         parts += [
-            "Where the state has views (`views:`, or an isolated network), no zone can stand outside of them, so Debian's "
-            "own have to go; named has what they say built in:",
+            "Where the state has views (`views:`, or an isolated network), no zone can stand outside of them, so "
+            "Debian's own have to go; named has what they say built in:",
             run("sudo sed -i '/named.conf.default-zones/d' /etc/bind/named.conf"),
         ]
     if local in files:
@@ -60,7 +59,7 @@ def servers(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
             "by hand.",
             run(
                 *install(files, [local]),
-                f"sudo apparmor_parser -r {_SECTION}/usr.sbin.named",
+                f"sudo apparmor_parser -r {PROFILE}",
             ),
         ]
     if facts.has_dnsmasq:
