@@ -105,6 +105,15 @@ def test_drop_ins_are_those_of_the_project(unit: str, mount: str):
         assert lines(site, "ns1", extra) == ["[Service]", "ReadWritePaths=/data"]
 
 
+@pytest.mark.parametrize("unit", ["reconciler-prepare", "reconciler-active"])
+def test_a_mount_of_the_units_own_is_taken_away(unit: str):
+    """They have `ConditionPathIsMountPoint=/srv/drbd0`, to which another would be added (systemd.unit(5))."""
+    assert "ConditionPathIsMountPoint=/srv/drbd0" in own_lines(f"systemd/{unit}.service")
+    path = f"etc/systemd/system/{unit}.service.d/reconciler.conf"
+    made = lines(OFFICE.replace("/srv/drbd0", "/srv/other"), "ns1", path)
+    assert made == ["[Unit]", "ConditionPathIsMountPoint=", "ConditionPathIsMountPoint=/srv/other"]
+
+
 def test_the_order_at_shutdown_is_that_of_the_project():
     mine = lines(HOME, "lsvm1", "etc/systemd/system/heartbeat.service.d/reconciler.conf")
     theirs = own_lines("systemd/heartbeat-pair.conf")

@@ -115,6 +115,23 @@ def test_a_failure_half_way_leaves_what_was_there(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["node"]
 
 
+def test_a_folder_that_cannot_be_put_in_place_gives_way_to_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    out = tmp_path / "node"
+    folder.write(out, {"a": NodeFile("old\n")})
+    replace = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == out and (self / "a").read_text() == "new\n":
+            raise OSError(5, "Input/output error")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        folder.write(out, {"a": NodeFile("new\n")})
+    assert (out / "a").read_text() == "old\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["node"]
+
+
 def test_secrets_that_are_no_secrets(tmp_path: Path):
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
