@@ -24,7 +24,7 @@ readonly FETCH_LIMIT=300
 
 as_root=()
 missing=()
-# Of the missing ones those that not every release has: what needs them is left out there.
+# Not every release has these: what needs them is left out there.
 readonly OPTIONAL=" heartbeat "
 # Units that the packages to be installed would start and enable.
 units=()
@@ -117,10 +117,16 @@ install_packages() {
   apt install --no-install-recommends "${missing[@]}" || not_installed
 }
 
+# Whether apt's lists are there, and do not have the package.
+unknown() {
+  [[ -n $(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -print -quit 2>/dev/null) ]] &&
+    ! apt-cache show "$1" >/dev/null 2>&1
+}
+
 leave_out_unknown() {
   local package known=()
   for package in "${missing[@]}"; do
-    if [[ $OPTIONAL == *" $package "* ]] && ! apt-cache show "$package" >/dev/null 2>&1; then
+    if [[ $OPTIONAL == *" $package "* ]] && unknown "$package"; then
       say "this release has no $package: going on without"
     else
       known+=("$package")
@@ -208,7 +214,7 @@ look_for_ddclient() {
 look_for_checkers() {
   need apparmor "checking AppArmor's rules" apparmor_parser
   need drbd-utils "checking DRBD's resource" drbdadm
-  need heartbeat "checking heartbeat's files" /usr/libexec/heartbeat/heartbeat
+  unknown heartbeat || need heartbeat "checking heartbeat's files" /usr/libexec/heartbeat/heartbeat
   need ifupdown "checking interfaces" ifup
   need netplan.io "checking interfaces, for the other program" netplan
   need nftables "checking the firewall's rules" nft

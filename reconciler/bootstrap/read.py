@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_interface
+from itertools import takewhile
 
 from reconciler.bootstrap.facts import Address, Facts, Interface, Link, Peer, Shared
 from reconciler.checks.special import complete, is_suffix, node_addresses
@@ -47,7 +48,13 @@ def _addresses(state: State) -> dict[str, tuple[Address, ...]]:
 
 def _link(state: State, name: str, addresses: tuple[Address, ...]) -> Link:
     network = state.site.networks[name]
-    own = (_within(address, network) for address in addresses)
+    # Where networks share a prefix, an address is in the first of them.
+    before = [state.site.networks[other] for other in takewhile(lambda other: other != name, state.site.networks)]
+    own = (
+        _within(address, network)
+        for address in addresses
+        if not any(_within(address, other) is not None for other in before)
+    )
     virtual = (_virtual(state, address, network) for address in network.virtual_ips)
     return Link(
         name,

@@ -356,3 +356,9 @@ def test_the_preferred_node_takes_the_role_back_only_where_it_shall():
     assert "auto_failback off" in lines(SIX, "one", "etc/ha.d/ha.cf")
     pacemaker = SITES["pacemaker"][0].replace("manager: pacemaker", "manager: pacemaker\n  auto_failback: yes")
     assert "pcs resource defaults update resource-stickiness=0" in lines(pacemaker, "ns1", "pacemaker.sh")
+
+
+def test_an_address_is_put_on_one_interface_where_networks_share_a_prefix():
+    shared = "  other: {interface: eth1, ipv4: 192.168.2.0/24, ipv6: 2001:db8:a::/64}\n"
+    site = OFFICE.replace("dns:\n", f"{shared}dns:\n", 1)
+    assert text(site, "ns1", "etc/network/interfaces.d/reconciler").count("address 2001:db8:a::2/64") == 1
