@@ -7,6 +7,7 @@ from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.steps import Run, Step, run
 from reconciler.bootstrap.text import NodeFile
 
+SECRETS_STEP = "Secrets"
 SECRETS = "/etc/reconciler/secrets"
 _BYTES = {"keepalived": 4}
 """Random bytes of a secret; keepalived takes 8 characters."""
@@ -26,7 +27,7 @@ def accounts(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
             "Users have the same numbers on both nodes. Accounts that packages have made already are brought to them:",
             run("sudo sh users.sh", prints="a line for each account that was changed, else nothing"),
         ]
-    shown = "their numbers" if facts.shared is None else "the same numbers on both nodes"
+    shown = "its numbers" if facts.shared is None else "the same numbers on both nodes"
     return Step(
         "Users",
         (
@@ -54,13 +55,14 @@ def secrets(facts: Facts) -> Step | None:
         path = f"{SECRETS}/{name}"
         text = f"head -c {size} /dev/urandom | od -An -tx1 | tr -d ' \\n'"
         parts += [f"For {purpose}:", run(f'test -e {path} || sudo sh -c "umask 077; {text} >{path}"')]
-    again = "" if not secret.missing(facts) else " Then make this folder anew: `sudo reconciler bootstrap …`."
     return Step(
-        "Secrets",
+        SECRETS_STEP,
         (
-            f"Files in `{SECRETS}`, the same on both nodes: make them on **one** and carry them over.{again}",
+            f"Files in `{SECRETS}`, the same on both nodes: make them on **one** and carry them over.",
             run(f"sudo install -d -m 750 -g reconciler {SECRETS}"),
             *parts,
+            "With them this folder is made anew, from outside of it, on the node: "
+            f"`sudo reconciler bootstrap {facts.node} -o DIR STATE-DIR`.",
         ),
     )
 

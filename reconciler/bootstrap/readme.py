@@ -11,17 +11,17 @@ from reconciler.bootstrap.text import MADE_BY, NodeFile
 def file(facts: Facts, files: Mapping[str, NodeFile], differing: Sequence[str]) -> NodeFile:
     """differing: paths whose files are others on the other node."""
     steps = [step for step in _steps(facts, files) if step is not None]
-    lines = [*_head(facts), *markdown(steps), *_end(facts, differing)]
+    lines = [*_head(facts, steps), *markdown(steps), *_end(facts, differing)]
     return NodeFile("".join(f"{line}\n" for line in lines))
 
 
 def _steps(facts: Facts, files: Mapping[str, NodeFile]) -> list[Step | None]:
     return [
         preparing.accounts(facts, files),
-        preparing.secrets(facts),
         preparing.network(facts, files),
         preparing.packages(facts),
         preparing.program(facts),
+        preparing.secrets(facts),
         preparing.units(facts, files),
         managers.disk(facts, files),
         serving.servers(facts, files),
@@ -35,7 +35,7 @@ def _steps(facts: Facts, files: Mapping[str, NodeFile]) -> list[Step | None]:
     ]
 
 
-def _head(facts: Facts) -> list[str]:
+def _head(facts: Facts, steps: Sequence[Step]) -> list[str]:
     lines = [
         f"# Node {facts.node} of {facts.site.site}",
         "",
@@ -58,10 +58,11 @@ def _head(facts: Facts) -> list[str]:
         lines += ["", "**To know:**", "", *(f"- {note}" for note in facts.notes)]
     missing = secret.missing(facts)
     if missing:
+        number = [step.title for step in steps].index(preparing.SECRETS_STEP) + 1
         lines += [
             "",
             f"**Secrets are missing: {', '.join(missing)}.** Files hold `@@MISSING-SECRET-…@@` in their place, with",
-            "which their programs do not start. Step 2 makes them; then run `reconciler bootstrap` once more.",
+            f"which their programs do not start. Step {number} makes them, and this folder anew.",
         ]
     return lines
 
