@@ -54,7 +54,7 @@ def secrets(facts: Facts) -> Step | None:
         size = _BYTES.get(facts.shared.pair.manager, 16) if mine else 16
         path = f"{SECRETS}/{name}"
         text = f"head -c {size} /dev/urandom | od -An -tx1 | tr -d ' \\n'"
-        parts += [f"For {purpose}:", run(f'test -e {path} || sudo sh -c "umask 077; {text} >{path}"')]
+        parts += [f"For {purpose}:", run(f'sudo test -e {path} || sudo sh -c "umask 077; {text} >{path}"')]
     return Step(
         SECRETS_STEP,
         (

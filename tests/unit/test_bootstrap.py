@@ -362,3 +362,10 @@ def test_an_address_is_put_on_one_interface_where_networks_share_a_prefix():
     shared = "  other: {interface: eth1, ipv4: 192.168.2.0/24, ipv6: 2001:db8:a::/64}\n"
     site = OFFICE.replace("dns:\n", f"{shared}dns:\n", 1)
     assert text(site, "ns1", "etc/network/interfaces.d/reconciler").count("address 2001:db8:a::2/64") == 1
+
+
+def test_a_secret_that_is_there_is_not_made_anew():
+    """Without root's rights nobody sees into the folder, and what is there would seem missing."""
+    made = [line for line in text(HOME, "lsvm1", "README.md").splitlines() if "/dev/urandom" in line]
+    assert len(made) == 2
+    assert all(line.startswith("    sudo test -e /etc/reconciler/secrets/") for line in made)
