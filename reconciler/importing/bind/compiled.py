@@ -1,0 +1,89 @@
+"""A zone's content as named reads it: named-compilezone on the master file, with its journal folded in.
+
+The files themselves are only read; what named-compilezone writes goes into a scratch folder.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler import tools
+from reconciler.errors import Refused
+from reconciler.importing.bind.places import Places
+from reconciler.importing.bind.sources import Sources, gather, staged
+from reconciler.importing.bind.syntax import plain
+from reconciler.services.bind import zonefile
+
+MAX_TEXT = 1024 * 2**20
+"""Bytes of a zone with one record a line."""
+
+_LENIENT = tuple(word for mode in "iknmMSrTW" for word in (f"-{mode}", "none" if mode == "i" else "ignore"))
+_COMPILE = ("named-compilezone", *_LENIENT, "-s", "full")
+_TIMEOUT = 600.0
+_REMARK = re.compile(r"(?:[a-z_]+: )?(?P<path>/.*?):(?P<line>[0-9]+): (?P<what>.*)")
+_NOISE = re.compile(r"not loaded due to errors\.$|loaded serial|^dump zone to|^OK$")
+
+
+class Remark(NamedTuple):
+    """What named-compilezone says of a line. line: 0 where it names none."""
+
+    path: str
+    line: int
+    what: str
+
+
+class Compiled(NamedTuple):
+    """text: one record a line, absolute, as named-compilezone writes it. remarks: of what it passed over."""
+
+    text: str
+    remarks: tuple[Remark, ...]
+    sources: Sources
+
+
+def compiled(name: str, path: Path, places: Places, journal: Path | None = None) -> Compiled:
+    """Read a zone as named does. journal: the file; beside the master file when left out.
+
+    Raises Refused with file, line and named-compilezone's words when it cannot be loaded.
+    """
+    path = path.absolute()
+    sources = gather(path, places)
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as scratch:
+        folder = Path(scratch)
+        moved = {} if sources.whole else staged(sources, folder)
+        output = folder / "zone.out"
+        journal = journal or zonefile.journal(path)
+        argv = [*_COMPILE, *(("-f", "raw") if sources.raw else ())]
+        argv += ["-J", str(journal)] if journal.exists() else []
+        argv += ["-o", str(output), "--", name, str(moved.get(path, path))]
+        done = tools.run(argv, timeout=_TIMEOUT)
+        said = done.text
+        for original, copy in moved.items():
+            said = said.replace(str(copy), str(original))
+        remarks = tuple(_remarks(said))
+        if done.code or not output.exists():
+            raise Refused(_reason(path, remarks))
+        if output.stat().st_size > MAX_TEXT:
+            raise Refused(f"{path}: the zone has more than {MAX_TEXT // 2**20} MiB with one record a line")
+        return Compiled(output.read_text(encoding="utf-8"), remarks, sources)
+
+
+def _remarks(said: str) -> Iterator[Remark]:
+    for line in said.splitlines():
+        text = line.strip()
+        if not text or _NOISE.search(text):
+            continue
+        if match := _REMARK.match(text):
+            yield Remark(match["path"], int(match["line"]), plain(match["what"]))
+        else:
+            yield Remark("", 0, plain(text))
+
+
+def _reason(path: Path, remarks: tuple[Remark, ...]) -> str:
+    """The first remark with a line that is no mere warning, else the last words."""
+    placed = [remark for remark in remarks if remark.line and not remark.what.startswith("ignoring")]
+    if placed:
+        return f"{plain(placed[0].path)}:{placed[0].line}: named-compilezone: {placed[0].what}"
+    words = remarks[-1].what if remarks else "no reason given"
+    return f"{plain(str(path))}: named-compilezone: {words}"
