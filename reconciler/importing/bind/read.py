@@ -1,6 +1,7 @@
 """named.conf and all that it names, as values: `read_named`."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from reconciler.errors import Refused
 from reconciler.importing.bind import conf, hatch
 from reconciler.importing.bind.keys import TakenKey, read_key
-from reconciler.importing.bind.matching import Lists, Match, address, key_name
+from reconciler.importing.bind.matching import Lists, Match, key_name
 from reconciler.importing.bind.places import Places
 from reconciler.importing.bind.syntax import Statement
 from reconciler.importing.bind.zone import Around, line, read_primary, zone_name, zone_type
@@ -116,12 +117,14 @@ class _Reading:
                 self._add(statement, Fate.LEFT, STAYS)
 
     def _forward(self, statement: Statement) -> None:
-        found = [address(word) for inner in statement.inner for word in inner.words[:1]]
-        self._forwarders += [ip_address(one) for one in found if one and "/" not in one and one not in _WORDS]
-        if any(len(inner.words) > 1 for inner in statement.inner) or len(statement.words) > 1:
-            self._add(statement, Fate.TAKEN, f"dns: forwarders:, without ports and TLS; {STAYS}")
-        else:
-            self._add(statement, Fate.TAKEN, f"dns: forwarders:; {STAYS}")
+        """Those on port 53, without TLS: the state has no words for others."""
+        plain = [inner.words[0] for inner in statement.inner if len(inner.words) == 1 and len(statement.words) == 1]
+        for word in plain:
+            with suppress(ValueError):
+                self._forwarders.append(ip_address(word))
+        rest = len(statement.inner) - len(plain)
+        what = f"dns: forwarders:, but {rest} with a port or TLS" if rest else "dns: forwarders:"
+        self._add(statement, Fate.TAKEN if plain else Fate.LEFT, f"{what}; {STAYS}")
 
     def _view(self, view: Statement) -> None:
         if len(view.words) > 2 and view.words[2].upper() != "IN":
@@ -218,9 +221,6 @@ class _Reading:
                     id(statement),
                     line(statement, Fate.TAKEN, "keys:; its secret goes into the secrets folder", text=text),
                 )
-
-
-_WORDS = ("any", "none", "localhost", "localnets")
 
 
 def _words(statement: Statement) -> Iterator[str]:

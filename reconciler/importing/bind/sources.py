@@ -14,7 +14,7 @@ from reconciler.importing.bind.places import Places, read
 from reconciler.importing.bind.syntax import plain
 from reconciler.state.bounds import MAX_GENERATED
 
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 256 * 2**20
 """Of a zone's master file with all that it includes, each as often as it is included."""
 MAX_NESTED = 20
 _RAW = b"\0\0\0\2"
@@ -39,13 +39,14 @@ class Include(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """One file. size, generated: bytes and records of $GENERATE, with those of what it includes."""
+    """One file. size, generated: bytes and records of $GENERATE, with those of what it includes. depth: of includes."""
 
     path: Path
     data: bytes
     includes: list[Include] = field(default_factory=list)
     size: int = 0
     generated: int = 0
+    depth: int = 0
 
 
 class Sources(NamedTuple):
@@ -92,9 +93,12 @@ def _scan(path: Path, data: bytes, places: Places, files: dict[Path, Source], ab
             source.includes.append(Include(begin, end, line, inner.path))
             source.size += inner.size
             source.generated += inner.generated
+            source.depth = max(source.depth, inner.depth + 1)
         else:
             text = whole[:60].decode("utf-8", "replace").strip()
             raise Refused(f"{where}: {plain(text)!r} cannot be read; write the directive plainly at the line's start")
+        if source.depth > MAX_NESTED:
+            raise Refused(f"{where}: files are included in each other deeper than {MAX_NESTED} levels")
         if source.size > MAX_BYTES:
             raise Refused(f"{where}: with all that is included there are more than {MAX_BYTES // 2**20} MiB")
         if source.generated > MAX_GENERATED:
@@ -108,7 +112,7 @@ def _include(written: str, where: str, places: Places, files: dict[Path, Source]
         path = places.find(written)
         if path.resolve() in {one.resolve() for one in above}:
             raise Refused(f"{plain(written)} includes itself")
-        if len(above) > MAX_NESTED:
+        if len(above) > MAX_NESTED:  # Before going on, since this calls itself.
             raise Refused(f"files are included in each other deeper than {MAX_NESTED} levels")
         if path in files:
             return files[path]

@@ -84,7 +84,7 @@ class Statement:
 
     def head(self) -> str:
         """The same with what is in braces left out."""
-        whole = plain(" ".join("{ … }" if isinstance(part, list) else _quoted(part) for part in self.parts))
+        whole = plain(" ".join(_pieces(self, inside=False)))
         return whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN - 2]} …"
 
 
@@ -156,19 +156,20 @@ def _quoted(word: Word) -> str:
     return f'"{word.text}"' if word.quoted else word.text
 
 
-def _pieces(statement: Statement) -> Iterator[str]:
+def _pieces(statement: Statement, *, inside: bool = True) -> Iterator[str]:
     """Words for a short text: enough is enough, so that a list of thousands costs nothing."""
     length = 0
     for part in statement.parts:
-        if isinstance(part, list):
-            pieces = ["{", *(piece for inner in part[:8] for piece in (*_pieces(inner), ";")), "}"]
-            text = " ".join(pieces).replace(" ;", ";")
-        else:
+        if isinstance(part, Word):
             text = _quoted(part)
+        elif inside:
+            text = " ".join(["{", *(f"{' '.join(_pieces(inner))};" for inner in part[:8]), "}"])
+        else:
+            text = "{ … }"
         yield text
         length += len(text)
         if length > _SHOWN:
             return
-        if isinstance(part, Word) and part.text.lower() == "secret":
+        if isinstance(part, Word) and part.text.lower().startswith("secret"):
             yield "hidden"
             return

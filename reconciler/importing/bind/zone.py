@@ -9,7 +9,7 @@ from reconciler.dns import names
 from reconciler.dns.records import Key, RRset
 from reconciler.errors import BadName, ReconcilerError, Refused
 from reconciler.importing.bind import defaults, numbering, transfers, updates
-from reconciler.importing.bind.compiled import Compiled, compiled
+from reconciler.importing.bind.compiled import Compiled, Remark, compiled
 from reconciler.importing.bind.matching import Lists
 from reconciler.importing.bind.places import Places
 from reconciler.importing.bind.signing import without_signing
@@ -116,9 +116,7 @@ def _records(
         for owner, ttl, rtype, data in kept
     )
     remarks = [remark for remark in found.remarks if remark.line]
-    lines = [
-        Line(remark.path, remark.line, remark.what, Fate.LEFT, "named passes over it") for remark in remarks[:_SHOWN]
-    ]
+    lines = [_remark(remark) for remark in remarks[:_SHOWN]]
     if len(remarks) > _SHOWN:
         lines.append(Line(path, 0, "", Fate.LEFT, f"named says so of {len(remarks) - _SHOWN} more lines"))
     if signing:
@@ -126,6 +124,13 @@ def _records(
         note = f"{name} is signed; the state holds it unsigned, so take its DS records out of the parent zone first"
         lines.append(Line(path, 0, counts, Fate.LEFT, note))
     return lines, records
+
+
+def _remark(remark: Remark) -> Line:
+    """A line of a master file of which named says something."""
+    if remark.what.startswith("ignoring"):
+        return Line(remark.path, remark.line, remark.what, Fate.LEFT, "named does not serve it either")
+    return Line(remark.path, remark.line, remark.what, Fate.TAKEN, "as named reads it")
 
 
 class _Settings:
@@ -157,6 +162,7 @@ class _Settings:
                 self._add(inner, ("zones are held unsigned; take the DS records out of the parent zone first",))
             else:
                 self._add(inner, ("the zone's clause is written anew, without it",))
+        self.lines.sort(key=lambda one: (one.path != statement.place.path, one.number))
 
     def _update(self, statement: Statement) -> None:
         around = self._around
