@@ -41,7 +41,7 @@ def verify(
 ) -> list[Verdict]:
     """Compare each zone found with the one rendered, by (name, view). root: as for `read_named`.
 
-    Raises Temporary where named-compilezone is missing or does not end.
+    Raises Temporary where named-compilezone is missing.
     """
     return [_verdict(zone, rendered.get((zone.name, zone.view)), root) for zone in found]
 

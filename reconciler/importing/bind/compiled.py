@@ -4,23 +4,25 @@ The files themselves are only read; what named-compilezone writes goes into a sc
 """
 
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler import tools
-from reconciler.errors import Refused
+from reconciler.errors import Refused, Temporary
 from reconciler.importing.bind.places import Places
 from reconciler.importing.bind.sources import Sources, gather, staged
 from reconciler.importing.bind.syntax import plain
 from reconciler.services.bind import zonefile
 
 MAX_TEXT = 1024 * 2**20
-"""Bytes of a zone with one record a line."""
+"""Bytes of a zone with one record a line; more are not written."""
 
 _LENIENT = tuple(word for mode in "iknmMSrTW" for word in (f"-{mode}", "none" if mode == "i" else "ignore"))
-_COMPILE = ("named-compilezone", *_LENIENT, "-s", "full")
+_PROGRAM = "named-compilezone"
+_COMPILE = ("prlimit", f"--fsize={MAX_TEXT}", "--core=0", _PROGRAM, *_LENIENT, "-s", "full")
 _TIMEOUT = 600.0
 _REMARK = re.compile(r"(?:[a-z_]+: )?(?P<path>/.*?):(?P<line>[0-9]+): (?P<what>.*)")
 _NOISE = re.compile(r"not loaded due to errors\.$|loaded serial|^dump zone to|^OK$")
@@ -45,7 +47,7 @@ class Compiled(NamedTuple):
 def compiled(name: str, path: Path, places: Places, journal: Path | None = None) -> Compiled:
     """Read a zone as named does. journal: the file; beside the master file when left out.
 
-    Raises Refused with file, line and named-compilezone's words when it cannot be loaded.
+    Raises Refused with file, line and the words of named-compilezone, Temporary where that is missing.
     """
     path = path.absolute()
     sources = gather(path, places)
@@ -57,16 +59,23 @@ def compiled(name: str, path: Path, places: Places, journal: Path | None = None)
         argv = [*_COMPILE, *(("-f", "raw") if sources.raw else ())]
         argv += ["-J", str(journal)] if journal.exists() else []
         argv += ["-o", str(output), "--", name, str(moved.get(path, path))]
-        done = tools.run(argv, timeout=_TIMEOUT)
+        done = _run(argv, path)
         said = done.text
         for original, copy in moved.items():
             said = said.replace(str(copy), str(original))
         remarks = tuple(_remarks(said))
         if done.code or not output.exists():
             raise Refused(_reason(path, remarks))
-        if output.stat().st_size > MAX_TEXT:
-            raise Refused(f"{path}: the zone has more than {MAX_TEXT // 2**20} MiB with one record a line")
         return Compiled(output.read_text(encoding="utf-8"), remarks, sources)
+
+
+def _run(argv: list[str], path: Path) -> tools.Completed:
+    if shutil.which(_PROGRAM) is None:
+        raise tools.missing(_PROGRAM)
+    try:
+        return tools.run(argv, timeout=_TIMEOUT)
+    except Temporary as error:  # Too long, too large: it would be so again.
+        raise Refused(f"{plain(str(path))}: {error}") from None
 
 
 def _remarks(said: str) -> Iterator[Remark]:

@@ -39,7 +39,7 @@ def read_named(path: Path, *, root: Path | None = None) -> FoundDns:
     else in named.conf's own folder.
 
     A zone that cannot be taken is told in `lines`. Raises Refused with path, line and column where the whole cannot be
-    used, Temporary where named-compilezone is missing or does not end.
+    used, Temporary where named-compilezone is missing.
     """
     places = Places(path, root)
     reading = _Reading(places, conf.load(path, places))

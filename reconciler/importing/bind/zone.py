@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.dns import names
 from reconciler.dns.records import Key, RRset
-from reconciler.errors import BadName, ReconcilerError, Refused
+from reconciler.errors import BadName, ReconcilerError, Refused, Temporary
 from reconciler.importing.bind import defaults, numbering, transfers, updates
 from reconciler.importing.bind.compiled import Compiled, Remark, compiled
 from reconciler.importing.bind.matching import Lists
@@ -69,6 +69,8 @@ def read_primary(statement: Statement, around: Around) -> Outcome:
         if reason := defaults.reason(name, content.zone.rrsets.values()):
             raise Refused(reason)
         lines, records = _records(statement, found, content.zone.rrsets, name)
+    except Temporary:
+        raise
     except ReconcilerError as error:
         return Outcome(None, [line(statement, Fate.LEFT, str(error), text=statement.head())])
     settings = _Settings(around, name)
