@@ -10,6 +10,8 @@ from reconciler.importing.bind.syntax import Statement, plain
 _WORDS = frozenset({"any", "none", "localhost", "localnets"})
 _SHORT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:/([0-9]{1,2}))?", re.ASCII)
 _SERVER_LISTS = ("primaries", "masters", "remote-servers")
+MAX_NESTED = 50
+"""Lists in lists."""
 MAX_ELEMENTS = 10_000
 """Elements of one list with all that it refers to."""
 
@@ -42,6 +44,7 @@ class Lists:
         self._acls: dict[str, Statement] = {}
         self._servers: dict[str, Statement] = {}
         self._resolved: dict[str, Match] = {}
+        self._resolved_servers: dict[str, Match] = {}
         for statement in statements:
             if statement.name == "acl":
                 self._acls[statement.value.lower()] = statement
@@ -89,38 +92,42 @@ class Lists:
     def _named(self, name: str, above: tuple[str, ...]) -> Match:
         if name in self._resolved:
             return self._resolved[name]
-        if name not in self._acls or name in above:
+        if name not in self._acls or name in above or len(above) >= MAX_NESTED:
             return Match(unsaid=(plain(name),))
         found = self._match(self._acls[name].inner, (*above, name))
-        if not above:  # Resolved in the middle of a cycle it would not be whole.
-            self._resolved[name] = found
+        self._resolved[name] = found  # In the middle of a cycle it is not whole, which its `unsaid` tells.
         return found
 
     def _servers_of(self, statement: Statement, above: tuple[str, ...]) -> Match:
         said: dict[str, None] = {}
         keys: dict[str, None] = {}
         unsaid: dict[str, None] = {}
-        if len(statement.words) > (2 if statement.name in _SERVER_LISTS else 1):
+        if len(statement.words) > (2 if statement.name in _SERVER_LISTS and above else 1):
             unsaid[statement.head()] = None  # A port for all.
         for element in statement.inner:
             first, *rest = element.words or [""]
             options = dict(zip(rest[::2], rest[1::2], strict=False))
-            if canonical := address(first):
-                said[canonical] = None
-            elif first.lower() in self._servers and first.lower() not in above and len(above) < 20:
-                inner = self._servers_of(self._servers[first.lower()], (*above, first.lower()))
-                said.update(dict.fromkeys(inner.said))
-                keys.update(dict.fromkeys(inner.keys))
-                unsaid.update(dict.fromkeys(inner.unsaid))
-            else:
-                unsaid[element.text()] = None
+            inner = Match((canonical,)) if (canonical := address(first)) else self._named_servers(first.lower(), above)
+            said.update(dict.fromkeys(inner.said))
+            keys.update(dict.fromkeys(inner.keys))
+            unsaid.update(dict.fromkeys(inner.unsaid))
             if "key" in options:
                 keys[key_name(options.pop("key"))] = None
             if options:
                 unsaid[element.text()] = None
             if len(said) + len(unsaid) > MAX_ELEMENTS:
+                unsaid["and more"] = None
                 break
         return Match(tuple(said), tuple(keys), tuple(unsaid))
+
+    def _named_servers(self, name: str, above: tuple[str, ...]) -> Match:
+        if name in self._resolved_servers:
+            return self._resolved_servers[name]
+        if name not in self._servers or name in above or len(above) >= MAX_NESTED:
+            return Match(unsaid=(plain(name),))
+        found = self._servers_of(self._servers[name], (*above, name))
+        self._resolved_servers[name] = found
+        return found
 
 
 def key_name(text: str) -> str:
