@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.errors import Refused
 from reconciler.importing.bind import conf, hatch
-from reconciler.importing.bind.keys import TakenKey, read_key
+from reconciler.importing.bind.keys import TakenKey, is_identifier, read_key
 from reconciler.importing.bind.matching import Lists, Match, key_name
 from reconciler.importing.bind.places import Places
 from reconciler.importing.bind.syntax import Statement
@@ -129,6 +129,10 @@ class _Reading:
     def _view(self, view: Statement) -> None:
         if len(view.words) > 2 and view.words[2].upper() != "IN":
             self._add(view, Fate.LEFT, f"class {view.words[2]} is not served", text=view.head())
+            return
+        if not is_identifier(view.value):
+            note = "the state cannot name such a view; give it another name in named.conf first"
+            self._add(view, Fate.LEFT, note, text=view.head())
             return
         clients = view.get("match-clients")
         match = self._lists.match(clients) if clients else None

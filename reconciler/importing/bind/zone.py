@@ -13,7 +13,7 @@ from reconciler.importing.bind.compiled import Compiled, Remark, compiled
 from reconciler.importing.bind.matching import Lists
 from reconciler.importing.bind.places import Places
 from reconciler.importing.bind.signing import without_signing
-from reconciler.importing.bind.syntax import Statement
+from reconciler.importing.bind.syntax import Statement, plain
 from reconciler.importing.found import Fate, FoundGrant, FoundRecord, FoundZone, Line
 from reconciler.services.bind import zonefile
 from reconciler.state.bounds import MAX_RECORDS
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 def line(statement: Statement, fate: Fate, note: str, *, text: str = "") -> Line:
     """The line of a statement."""
-    return Line(statement.place.path, statement.place.line, text or statement.text(), fate, note)
+    return Line(plain(statement.place.path), statement.place.line, text or statement.text(), fate, plain(note))
 
 
 def zone_name(statement: Statement) -> str:
@@ -164,7 +164,7 @@ class _Settings:
                 self._add(inner, ("zones are held unsigned; take the DS records out of the parent zone first",))
             else:
                 self._add(inner, ("the zone's clause is written anew, without it",))
-        self.lines.sort(key=lambda one: (one.path != statement.place.path, one.number))
+        self.lines.sort(key=lambda one: (one.path != plain(statement.place.path), one.number))
 
     def _update(self, statement: Statement) -> None:
         around = self._around
