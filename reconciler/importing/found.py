@@ -59,7 +59,7 @@ class FoundZone:
     """A primary zone in a view ("" where named has none), with all records but the SOA, its journal folded in.
 
     transfer_to, notify: addresses, and keys by name, that allow-transfer and also-notify give. path: its master file.
-    journal: where it is not beside that. directory: of named, where relative $INCLUDE begin.
+    journal: where it is not beside that. directory: where relative $INCLUDE begin.
     """
 
     name: str

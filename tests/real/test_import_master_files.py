@@ -245,6 +245,17 @@ def test_includes(tmp_path: Path) -> None:
     assert verify([zone], {(zone.name, ""): rendered(zone)})[0].equal
 
 
+def test_relative_includes_begin_at_named_conf_where_named_has_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "zones/db").write_text(HEAD + "$INCLUDE more\n")
+    (tmp_path / "more").write_text("a A 192.0.2.1\n")
+    (tmp_path / "named.conf").write_text('zone "example.org" { type master; file "zones/db"; };')
+    for root in (None, tmp_path):
+        zone = only(read_named(tmp_path / "named.conf", root=root))
+        assert len(zone.records) == 3
+        assert verify([zone], {(zone.name, ""): rendered(zone)}, root=root)[0].equal
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -102,9 +102,9 @@ def test_includes_follow_the_directory_as_named_does(tmp_path: Path) -> None:
     [
         ('include "named.conf";', "named.conf:1:1: {}/named.conf includes itself"),
         ('\n include "two";', "two:1:1: {}/named.conf includes itself"),
-        ('include "missing";', "is not there"),
+        ('include "missing";', "missing cannot be read: No such file"),
         ('include "*.nothing";', "no file is called"),
-        ('include "/dev/zero";', "is not there, or no regular file"),
+        ('include "/dev/zero";', "/dev/zero is not a regular file"),
         ('include "deep0";', "deeper than 20 levels"),
     ],
 )

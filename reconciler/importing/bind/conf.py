@@ -23,7 +23,7 @@ def load(path: Path, places: Places) -> list[Statement]:
 
     Raises Refused with path, line and column.
     """
-    return _Loader(places).file(path)
+    return _Loader(places).file(path, read(path, MAX_FILE))
 
 
 class _Loader:
@@ -32,13 +32,12 @@ class _Loader:
         self._open: list[Path] = []
         self._count = 0
 
-    def file(self, path: Path) -> list[Statement]:
+    def file(self, path: Path, data: bytes) -> list[Statement]:
         self._count += 1
         if self._count > MAX_FILES:
             raise Refused(f"{path}: more than {MAX_FILES} files are included")
-        text = read(path, MAX_FILE).decode("utf-8", "surrogateescape")
         self._open.append(path.resolve())
-        statements = self._expanded(syntax.parse(str(path), text))
+        statements = self._expanded(syntax.parse(str(path), data.decode("utf-8", "surrogateescape")))
         self._open.pop()
         return statements
 
@@ -72,6 +71,8 @@ class _Loader:
             raise Refused(f"{statement.place}: {syntax.plain(str(path))} includes itself")
         if len(self._open) >= MAX_INCLUDES:
             raise Refused(f"{statement.place}: includes nested deeper than {MAX_INCLUDES} levels")
-        if not path.is_file():
-            raise Refused(f"{statement.place}: include: {syntax.plain(str(path))} is not there, or no regular file")
-        return self.file(path)
+        try:
+            data = read(path, MAX_FILE)
+        except Refused as error:
+            raise Refused(f"{statement.place}: include: {error}") from None
+        return self.file(path, data)

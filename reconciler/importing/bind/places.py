@@ -23,6 +23,11 @@ class Places:
         except (OSError, RuntimeError) as error:
             raise Refused(f"{root}: {error}") from None
 
+    @property
+    def start(self) -> str:
+        """What `directory` has to be for the same files to be found from elsewhere."""
+        return self.directory if self._root else str(self._home.absolute() / self.directory)
+
     def find(self, written: str) -> Path:
         """The path of a file as a statement names it, there or not. Raises Refused outside of the root."""
         if not written or "\0" in written:

@@ -87,7 +87,7 @@ def read_primary(statement: Statement, around: Around) -> Outcome:
         settings.transfer_to,
         settings.notify,
         str(journal or ""),
-        around.places.directory,
+        around.places.start,
     )
     kind = "dynamic, " if zone.dynamic else ""
     note = f"zones/, {kind}{len(records)} records, serial {content.serial}{settings.note}"
