@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.dns.records import RRset
 from reconciler.errors import Refused
-from reconciler.importing.bind import conf, defaults, hatch, syntax, updates
+from reconciler.importing.bind import conf, defaults, hatch, syntax, transfers, updates
 from reconciler.importing.bind.keys import TakenKey, read_key
 from reconciler.importing.bind.matching import Lists, Match
 from reconciler.importing.bind.places import Places
@@ -158,6 +158,31 @@ def test_match_lists() -> None:
         "geoip country DE",
         "1.2.3.4.5",
     )
+
+
+def test_who_may_copy_a_zone() -> None:
+    def found(text: str) -> transfers.Peers:
+        statement = one(f"allow-transfer {text};")
+        return transfers.transfer_to(statement, lists("").match(statement), KEYS)
+
+    assert found("{ 192.0.2.1; 192.0.2.2/32; 2001:db8::1/128; key k; }") == (
+        ("192.0.2.1", "192.0.2.2", "2001:db8::1", "k"),
+        (),
+    )
+    assert found("{ none; }") == ((), ())
+    for text in (
+        "{ any; }",
+        "{ localnets; }",
+        "{ 192.0.2.0/24; }",
+        "{ key other; 192.0.2.1; }",
+        "{ ! 192.0.2.1; any; }",
+    ):
+        assert found(text).troubles, text
+    assert not found("{ any; }").peers
+    assert not found("{ 192.0.2.0/24; }").peers
+    assert found("{ key k; }").peers == ("k",)
+    assert found("{ key k; }").troubles
+    assert found("port 853 transport tls { 192.0.2.1; }").troubles
 
 
 def test_match_lists_that_double_end() -> None:

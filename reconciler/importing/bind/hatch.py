@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reconciler.errors import Refused
 from reconciler.importing.bind.matching import Lists, address, key_name
 from reconciler.importing.bind.syntax import Statement, Word
-from reconciler.services.bind.render import quote
+from reconciler.services.bind.syntax import quote
 from reconciler.state import bindtext
 
 FILE = "imported.conf"

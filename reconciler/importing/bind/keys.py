@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.importing.bind.matching import key_name
 from reconciler.importing.bind.syntax import Statement
 from reconciler.importing.found import FoundKey, FoundSecret
-from reconciler.services.bind.render import OWN_KEY
+from reconciler.services.bind.syntax import OWN_KEY
 from reconciler.state.types import Identifier
 
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")

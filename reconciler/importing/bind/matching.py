@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from reconciler.importing.bind.syntax import Statement, plain
@@ -147,7 +147,8 @@ def address(text: str) -> str:
             return str(ip_address(text))
         if short := _SHORT.fullmatch(text):
             octets = short[1].split(".")
-            return str(IPv4Network((".".join([*octets, *["0"] * (4 - len(octets))]), int(short[2])), strict=False))
-        return str(ip_network(text, strict=False))
+            text = ".".join([*octets, *["0"] * (4 - len(octets))]) + f"/{short[2]}"
+        network = ip_network(text, strict=False)
+        return str(network[0] if network.num_addresses == 1 else network)
     except ValueError:
         return ""

@@ -9,7 +9,7 @@ _LOCAL = ("localhost", "localnets")
 
 
 class Peers(NamedTuple):
-    """Addresses, prefixes and names of keys that the state can name, and what of the statement was left."""
+    """Addresses and names of keys, and what of the statement was left."""
 
     peers: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
@@ -22,9 +22,13 @@ def transfer_to(statement: Statement, match: Match, keys: frozenset[str]) -> Pee
         troubles.append("everybody could copy this zone; name its secondaries")
     if local := [word for word in match.said if word in _LOCAL]:
         troubles.append(f"{', '.join(local)} cannot be named as a secondary")
+    if prefixes := [word for word in match.said if "/" in word]:
+        troubles.append(f"{', '.join(prefixes[:4])}: a secondary is named by its address")
     if len(statement.words) > 1:
         troubles.append("a port or transport cannot be said")
-    peers = [word for word in match.said if word not in (*_LOCAL, "any")]
+    peers = [word for word in match.said if word not in (*_LOCAL, "any", *prefixes)]
+    if match.keys and not peers:
+        troubles.append("name the address of who has the key")
     return _with_keys(peers, troubles, match, keys)
 
 
