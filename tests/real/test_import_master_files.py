@@ -11,7 +11,7 @@ from reconciler import tools
 from reconciler.dns import rdata
 from reconciler.dns.records import group
 from reconciler.dns.zone import SOA, Zone
-from reconciler.importing.bind import read_named
+from reconciler.importing.bind import compiled, read_named
 from reconciler.importing.found import Fate, FoundDns, FoundZone
 from reconciler.importing.verify import verify
 from reconciler.services.bind import zonefile
@@ -222,6 +222,20 @@ def test_what_named_ignores_is_told_with_its_line(tmp_path: Path) -> None:
     (line,) = [line for line in found.lines if line.number == 7]
     assert (line.path, line.fate) == (str(tmp_path / "db"), Fate.LEFT)
     assert "out-of-zone" in line.text
+
+
+def test_what_named_remarks_of_records_that_it_serves_is_told(tmp_path: Path) -> None:
+    text = "@ IN SOA ns hostmaster 7 7200 900 1209600 300\n@ NS ns\nns 60 A 192.0.2.53\nb TXT x\n"
+    found = imported(tmp_path, text)
+    assert {one.ttl for one in only(found).records} == {300, 60}
+    (line,) = [line for line in found.lines if line.number == 1 and line.path.endswith("/db")]
+    assert line.fate is Fate.TAKEN
+    assert "MINTTL" in line.text
+
+
+def test_a_file_too_large_to_write_out_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_COMPILE", ("prlimit", "--fsize=100", "--core=0", *compiled._COMPILE[3:]))
+    assert "db: named-compilezone: " in left(imported(tmp_path, HEAD))
 
 
 def test_includes(tmp_path: Path) -> None:

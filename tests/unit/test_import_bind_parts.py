@@ -119,6 +119,17 @@ def test_includes_that_are_refused(tmp_path: Path, text: str, words: str) -> Non
     assert str(error.value).startswith(str(tmp_path))
 
 
+def test_huge_configurations_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf, "MAX_BYTES", 100)
+    (tmp_path / "named.conf").write_text('include "part";' * 3)
+    (tmp_path / "part").write_text("acl a { any; };" + " " * 20)
+    with pytest.raises(Refused, match=r"part: with this file the configuration has more than 100 bytes"):
+        conf.load(tmp_path / "named.conf", Places(tmp_path / "named.conf"))
+    monkeypatch.setattr(conf, "MAX_BYTES", 10)
+    with pytest.raises(Refused, match="has more than 10 bytes"):
+        conf.load(tmp_path / "named.conf", Places(tmp_path / "named.conf"))
+
+
 def test_a_root_stands_for_the_whole_machine(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "etc/bind").mkdir(parents=True)

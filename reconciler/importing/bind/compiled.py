@@ -75,7 +75,8 @@ def _run(argv: list[str], path: Path) -> tools.Completed:
     try:
         return tools.run(argv, timeout=_TIMEOUT)
     except Temporary as error:  # Too long, too large: it would be so again.
-        raise Refused(f"{plain(str(path))}: {error}") from None
+        limits = f"it may take {_TIMEOUT:.0f} s and write {MAX_TEXT // 2**20} MiB"
+        raise Refused(f"{plain(str(path))}: {_PROGRAM}: {error} ({limits})") from None
 
 
 def _remarks(said: str) -> Iterator[Remark]:

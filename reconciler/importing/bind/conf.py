@@ -8,7 +8,8 @@ from reconciler.importing.bind import syntax
 from reconciler.importing.bind.places import Places, read
 from reconciler.importing.bind.syntax import Statement
 
-MAX_FILE = 64 * 2**20
+MAX_BYTES = 32 * 2**20
+"""Of all files together."""
 MAX_FILES = 1000
 MAX_INCLUDES = 20
 """Includes in includes."""
@@ -23,7 +24,7 @@ def load(path: Path, places: Places) -> list[Statement]:
 
     Raises Refused with path, line and column.
     """
-    return _Loader(places).file(path, read(path, MAX_FILE))
+    return _Loader(places).file(path, read(path, MAX_BYTES))
 
 
 class _Loader:
@@ -31,9 +32,13 @@ class _Loader:
         self._places = places
         self._open: list[Path] = []
         self._count = 0
+        self._left = MAX_BYTES
 
     def file(self, path: Path, data: bytes) -> list[Statement]:
+        self._left -= len(data)
         self._count += 1
+        if self._left < 0:
+            raise Refused(f"{path}: with this file the configuration has more than {MAX_BYTES} bytes")
         if self._count > MAX_FILES:
             raise Refused(f"{path}: more than {MAX_FILES} files are included")
         self._open.append(path.resolve())
@@ -72,7 +77,7 @@ class _Loader:
         if len(self._open) >= MAX_INCLUDES:
             raise Refused(f"{statement.place}: includes nested deeper than {MAX_INCLUDES} levels")
         try:
-            data = read(path, MAX_FILE)
+            data = read(path, MAX_BYTES)
         except Refused as error:
             raise Refused(f"{statement.place}: include: {error}") from None
         return self.file(path, data)

@@ -75,5 +75,5 @@ def read(path: Path, limit: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Refused(f"{name} cannot be read: {reason}") from None
     if len(data) > limit:
-        raise Refused(f"{name} has more than {limit // 2**20} MiB")
+        raise Refused(f"{name} has more than {limit} bytes")
     return data
