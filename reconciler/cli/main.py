@@ -24,6 +24,7 @@ _COMMANDS = {
     "demote": "Give the primary role away.",
     "log": "Show the history of applies.",
     "wan": "Show the public address and where it is published.",
+    "delegation": "Say what a zone's parent has to hold, and check it.",
     "leases": "Show who is connected, now or then.",
     "fetch": "Fetch from upstream now.",
     "pause": "Apply nothing until `resume`.",

@@ -55,7 +55,8 @@ class ServerAddress(NamedTuple):
         return host if self.port == 53 else f"{host}:{self.port}"
 
 
-def _server(value: Any) -> ServerAddress:
+def server_address(value: Any) -> ServerAddress:
+    """Read a server's address; raises Invalid for a text that is none."""
     if isinstance(value, ServerAddress):
         return value
     text = single(value)
@@ -119,7 +120,7 @@ Prefix6 = Annotated[IPv6Network, BeforeValidator(_prefix6), WithJsonSchema({"typ
 
 Server = Annotated[
     ServerAddress,
-    BeforeValidator(_server),
+    BeforeValidator(server_address),
     WithJsonSchema({"type": "string", "format": "server", "examples": ["208.67.222.222", "[2620:119:35::35]:53"]}),
 ]
 """A DNS server by its address, with a port unless that is 53: `ADDRESS`, `ADDRESS:PORT`, `[ADDRESS]:PORT`."""
