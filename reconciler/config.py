@@ -177,11 +177,17 @@ class NodeConfig(Strict):
 def load(path: Path) -> NodeConfig:
     """Read node.yaml. Raises ConfigError with every mistake found."""
     try:
-        data = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
+        return parse(path.read_bytes(), path)
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}; `reconciler init` writes one, `--config` names another"
         ) from error
+
+
+def parse(text: bytes, path: Path) -> NodeConfig:
+    """Settings from a node.yaml's content; `path` is for people. Raises ConfigError with every mistake found."""
+    try:
+        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     try:

@@ -41,13 +41,26 @@ def run(
     stdin: bytes = b"",
     timeout: float = 30.0,
     cwd: Path | None = None,
+    owner: tuple[int, int] | None = None,
 ) -> Completed:
-    """Run a program to its end, whatever its exit code.
+    """Run a program to its end, whatever its exit code. owner: user and group that root runs it as, without others.
 
     Raises Temporary when it is missing, ends by a signal, or does not end within `timeout` seconds (it is killed then).
     """
+    user, group = owner or (None, None)
+    groups = None if owner is None else ()
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, cwd=cwd, check=False)
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            cwd=cwd,
+            check=False,
+            user=user,
+            group=group,
+            extra_groups=groups,
+        )
     except FileNotFoundError:
         raise missing(argv[0]) from None
     except subprocess.TimeoutExpired:

@@ -32,6 +32,8 @@ _COMMANDS = {
     "rollback": "Bring the state of an older commit back.",
     "bootstrap": "Write what a node needs before the daemon: DRBD, heartbeat, network, firewall.",
     "init": "Set this node up: repository, hooks, node.yaml.",
+    "backup": "Pack what is needed to start again on empty disks.",
+    "restore": "Set an empty node up from a backup.",
     "schema": "Print the JSON Schema of site.yaml or hosts files.",
     "demo": "Show the main job on loopback, with real servers.",
     "lab": "Show a pair on this machine: failover, with real servers.",

@@ -1,0 +1,194 @@
+"""Putting a backup back onto an empty node: what root has to do, then what the daemon's user does."""
+
+import contextlib
+import json
+import os
+import pwd
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reconciler import node_setup
+from reconciler.backup import archive, facts
+from reconciler.backup.facts import Facts
+from reconciler.config import NodeConfig
+from reconciler.dns import names, serials
+from reconciler.effects import Effects
+from reconciler.errors import BadRepository, Refused
+from reconciler.git.command import git
+from reconciler.manifest import ManifestStore
+from reconciler.node_setup import Owner
+from reconciler.role.always import Always
+from reconciler.services.bind import zonefile
+from reconciler.services.bind.render import zone_path
+
+AHEAD = 1000
+"""More changes than a zone has seen between the backup and the loss: by so much its serial goes beyond the backup's."""
+
+_BESIDE = {facts.DHCP_SCRIPT: "dhcp-script.conf", facts.HA_CONF: "ha.conf"}
+_PUSH = re.compile(r"pushes/[0-9a-f]{40}(?:[0-9a-f]{24})?\.json")
+_GIT = 600.0
+
+
+class Backup(NamedTuple):
+    """A backup that was read whole. files: by name inside."""
+
+    files: Mapping[str, bytes]
+    facts: Facts
+
+
+def read(path: Path) -> Backup:
+    """Read and check the file. Raises Refused for one that is cut, changed, or no backup."""
+    with path.open("rb") as stream:
+        data = stream.read(archive.LARGEST + 1)
+    files = archive.unpack(data, str(path))
+    return Backup(files, facts.read(files, str(path)))
+
+
+def obstacles(backup: Backup, settings: NodeConfig) -> list[str]:
+    """What lies where the backup is to go, one text each: nothing is written over."""
+    found = [f"{path} is not empty" for path in (settings.repo, settings.state) if _holds_something(path)]
+    for number, path in enumerate(_lease_files(settings)):
+        if f"{facts.LEASES}{number}" in backup.files and path.exists() and path.stat().st_size:
+            found.append(f"{path} has leases")
+    if settings.bind is not None and _holds_something(settings.bind.directory / "zones"):
+        found.append(f"{settings.bind.directory / 'zones'} has zones")
+    return found
+
+
+def write_settings(backup: Backup, config: Path, who: Owner) -> Iterator[str]:
+    """node.yaml and what lay beside it, as `reconciler init` would; what is there stays. For root."""
+    yield from node_setup.write_config(config, backup.files[facts.NODE_YAML].decode(), who)
+    effects = _effects()
+    for inside, name in _BESIDE.items():
+        path = config.with_name(name)
+        if inside in backup.files and not path.exists():
+            effects.replace(path, backup.files[inside], mode=0o644)
+            yield f"wrote {path}"
+
+
+def write_leases(backup: Backup, settings: NodeConfig) -> Iterator[str]:
+    """The lease files, for root: their server opens them as root, and takes them over."""
+    for number, path in enumerate(_lease_files(settings)):
+        data = backup.files.get(f"{facts.LEASES}{number}")
+        if data is not None:
+            # An empty one may belong to the server's user already.
+            owner = (path.stat().st_uid, path.stat().st_gid) if os.geteuid() == 0 and path.exists() else None
+            effects = _effects()
+            effects.make_folder(path.parent, mode=0o755)
+            effects.replace(path, data, mode=0o644, owner=owner)
+            yield f"wrote {path}"
+
+
+def write_rest(backup: Backup, settings: NodeConfig, config: Path, who: Owner) -> Iterator[str]:
+    """Repository, state, zones, and who may push; as the daemon's user. On a failure nothing of it is left."""
+    try:
+        yield from node_setup.make_repository(settings, config)
+        yield from _fetch(backup, settings.repo)
+        yield from _write_state(backup, settings)
+    except BaseException:
+        for folder in (settings.repo, settings.state):
+            _empty(folder)
+        raise
+    keys = Path(pwd.getpwuid(who.uid).pw_dir) / ".ssh/authorized_keys"
+    if facts.AUTHORIZED_KEYS in backup.files and who.uid != 0 and not keys.exists():
+        effects = _effects()
+        effects.make_folder(keys.parent, mode=0o700)
+        effects.replace(keys, backup.files[facts.AUTHORIZED_KEYS], mode=0o600)
+        yield f"wrote {keys}"
+
+
+def _fetch(backup: Backup, repo: Path) -> Iterator[str]:
+    if facts.BUNDLE not in backup.files:
+        return
+    effects, path = _effects(), repo / "restore.bundle"
+    effects.replace(path, backup.files[facts.BUNDLE], mode=0o600)
+    try:
+        argv = git(repo, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-write-fetch-head", str(path))
+        done = effects.run([*argv, "+refs/*:refs/*"], timeout=_GIT, cwd=Path("/"))
+    finally:
+        effects.unlink(path)
+    listed = effects.run(git(repo, "for-each-ref", "--format=%(refname) %(objectname)"), timeout=_GIT, cwd=Path("/"))
+    found = dict(line.split(" ") for line in listed.stdout.splitlines())
+    if done.code or listed.code or found != backup.facts.refs:
+        raise BadRepository(f"the repository in the backup cannot be used: {done.text or 'its refs are others'}")
+    yield f"restored {len(found)} refs with their history to {repo}"
+
+
+def _write_state(backup: Backup, settings: NodeConfig) -> Iterator[str]:
+    effects, folder = _effects(), settings.state
+    manifest = f"{facts.STATE}manifest.json"
+    known = _contents(backup.files.get(manifest))
+    for name, data in backup.files.items():
+        inside = name.removeprefix(facts.STATE)
+        if name in (inside, manifest):
+            continue
+        if inside in known or inside in ("leases.json", "paused") or _PUSH.fullmatch(inside):
+            effects.make_folder((folder / inside).parent)
+            effects.replace(folder / inside, data)
+    if manifest in backup.files:
+        effects.replace(folder / "manifest.json", _raised(backup.files[manifest], backup.facts.serials))
+    deployed = ManifestStore(folder).load()
+    if settings.bind is not None:
+        for name, zone in deployed.zones.items():
+            text = backup.files.get(facts.ZONES + names.filename(name))
+            if text is not None:
+                # Read and written anew: a master file can name other files.
+                content = zonefile.parse(name, text.decode("utf-8", "replace"))
+                path = zone_path(settings.bind.directory, name)
+                effects.replace(path, content.zone.text(zone.serial).encode(), mode=zonefile.MODE)
+    yield f"restored what was deployed: {len(deployed.zones)} zones, serials {AHEAD} beyond the backup's"
+
+
+def _contents(manifest: bytes | None) -> set[str]:
+    """Files below the state folder that the manifest refers to."""
+    try:
+        zones = json.loads(manifest or b"{}").get("zones", {})
+        return {f"zones/{names.filename(name)}.{item['digest'][:16]}" for name, item in zones.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Refused("the manifest in the backup is not of the form of one") from None
+
+
+def _raised(data: bytes, known: Mapping[str, int]) -> bytes:
+    """The manifest with serials beyond all that may have been served since, and no file: they are all written anew."""
+    document: dict[str, Any] = json.loads(data)
+    for name, item in document.get("zones", {}).items():
+        item["serial"] = _beyond(known.get(name, 0))
+    document["retired"] = {name: _beyond(known.get(name, 0)) for name in document.get("retired", {})}
+    document["files"] = {}
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _beyond(serial: int) -> int:
+    # No server keeps a serial of 0.
+    return (serials.add(serial % serials.SIZE, AHEAD) or 1) if serial else 0
+
+
+def secrets(backup: Backup, settings: NodeConfig) -> list[tuple[Path, bool]]:
+    """Path of each secret, and whether it is there."""
+    paths = [settings.secrets / name for name in backup.facts.secrets]
+    return [(path, path.exists()) for path in paths]
+
+
+def _lease_files(settings: NodeConfig) -> tuple[Path, ...]:
+    return settings.lease_source.files if settings.lease_source else ()
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _effects() -> Effects:
+    """Whoever restores has said that this node may write: as with `reconciler init`, nobody is primary yet."""
+    return Effects(Always(), helper=Path(os.devnull))
