@@ -20,6 +20,7 @@ from reconciler.errors import BadRepository, Refused
 from reconciler.git.command import git
 from reconciler.manifest import ManifestStore
 from reconciler.node_setup import Owner
+from reconciler.report import plural
 from reconciler.role.always import Always
 from reconciler.services.bind import zonefile
 from reconciler.services.bind.render import zone_path
@@ -51,7 +52,8 @@ def obstacles(backup: Backup, settings: NodeConfig) -> list[str]:
     """What lies where the backup is to go, one text each: nothing is written over."""
     found = [f"{path} is not empty" for path in (settings.repo, settings.state) if _holds_something(path)]
     for number, path in enumerate(_lease_files(settings)):
-        if f"{facts.LEASES}{number}" in backup.files and path.exists() and path.stat().st_size:
+        wanted = backup.files.get(f"{facts.LEASES}{number}")
+        if wanted is not None and path.exists() and path.read_bytes() not in (b"", wanted):
             found.append(f"{path} has leases")
     if settings.bind is not None and _holds_something(settings.bind.directory / "zones"):
         found.append(f"{settings.bind.directory / 'zones'} has zones")
@@ -89,7 +91,9 @@ def write_rest(backup: Backup, settings: NodeConfig, config: Path, who: Owner) -
         yield from _fetch(backup, settings.repo)
         yield from _write_state(backup, settings)
     except BaseException:
-        for folder in (settings.repo, settings.state):
+        # They were empty, as `obstacles` has seen.
+        zones = [settings.bind.directory / "zones"] if settings.bind else []
+        for folder in (settings.repo, settings.state, *zones):
             _empty(folder)
         raise
     keys = Path(pwd.getpwuid(who.uid).pw_dir) / ".ssh/authorized_keys"
@@ -114,7 +118,7 @@ def _fetch(backup: Backup, repo: Path) -> Iterator[str]:
     found = dict(line.split(" ") for line in listed.stdout.splitlines())
     if done.code or listed.code or found != backup.facts.refs:
         raise BadRepository(f"the repository in the backup cannot be used: {done.text or 'its refs are others'}")
-    yield f"restored {len(found)} refs with their history to {repo}"
+    yield f"restored {plural(len(found), 'ref')} with all history to {repo}"
 
 
 def _write_state(backup: Backup, settings: NodeConfig) -> Iterator[str]:
@@ -139,7 +143,7 @@ def _write_state(backup: Backup, settings: NodeConfig) -> Iterator[str]:
                 content = zonefile.parse(name, text.decode("utf-8", "replace"))
                 path = zone_path(settings.bind.directory, name)
                 effects.replace(path, content.zone.text(zone.serial).encode(), mode=zonefile.MODE)
-    yield f"restored what was deployed: {len(deployed.zones)} zones, serials {AHEAD} beyond the backup's"
+    yield f"restored what was deployed: {plural(len(deployed.zones), 'zone')}, serials {AHEAD} beyond the backup's"
 
 
 def _contents(manifest: bytes | None) -> set[str]:

@@ -1,6 +1,7 @@
 """`reconciler restore`."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def command(config: Path, user: str | None, file: Path) -> None:
         raise Refused(f"{missing}; restore where the shared disk is mounted, then set up the other node")
     if found := restore.obstacles(backup, settings):
         raise Refused("nothing is written over what exists; move it away first: " + "; ".join(found))
-    with exclusive(settings.control):
+    with _no_daemon(settings.control):
         _show(restore.write_settings(backup, config, who))
         _show(node_setup.write_script_settings(settings, config))
         _show(node_setup.make_own(settings, who))
@@ -44,6 +45,11 @@ def command(config: Path, user: str | None, file: Path) -> None:
         node_setup.become(who)
         _show(restore.write_rest(backup, settings, config, who))
     _left(backup, settings, config, who.name, secrets)
+
+
+def _no_daemon(control: Path) -> AbstractContextManager[None]:
+    """Hold the daemon's lock, where there ever was one: a file that root makes could not be opened by the daemon."""
+    return exclusive(control) if control.with_suffix(".lock").exists() else nullcontext()
 
 
 def _settings(backup: Backup, config: Path) -> NodeConfig:
