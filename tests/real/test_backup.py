@@ -237,6 +237,39 @@ def test_backups_while_pushes_come_in(node: Node) -> None:
     assert node.answers()["host10.office.example.net A"] == ["192.168.10.10"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
+def test_onto_an_empty_pair(tmp_path: Path) -> None:
+    """Where the shared disk is mounted, and nowhere else."""
+    disk, file = tmp_path / "node", tmp_path / "backup.tar"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "reconciler-test", str(disk)]
+    subprocess.run(mount, check=True)
+    try:
+        (tmp_path / "role").write_text("primary")
+        with running_node(tmp_path, role="file", mount=disk, dnsmasq=False, site=WITH_DHCP) as (pocket, _):
+            assert pocket.named
+            assert reconciler(pocket, "backup", str(file)).returncode == 0
+            (tmp_path / "role").write_text("standby")
+            said = reconciler(pocket, "backup", str(tmp_path / "other.tar")).stdout
+            assert "this node is standby" in said and not (tmp_path / "other.tar").exists()
+            pocket.stop()
+            subprocess.run(["umount", str(disk)], check=True)
+            shutil.rmtree(pocket.named.bind)
+            pocket.config.unlink()
+            said = reconciler(pocket, "restore", str(file), "--user", "root").stdout
+            assert f"nothing is mounted at {disk}" in said
+            assert not list(disk.iterdir()) and not pocket.config.exists()
+            subprocess.run(mount, check=True)
+            done = reconciler(pocket, "restore", str(file), "--user", "root")
+            assert done.returncode == 0 and "On the other node: copy" in done.stdout, done.stdout
+            (tmp_path / "role").write_text("primary")
+            pocket.start()
+            assert ask(pocket.named.port, "host10.office.example.net") == ["192.168.10.10"]
+    finally:
+        while disk.is_mount():
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another user")
 def test_root_restores_for_the_daemons_user() -> None:
     """Root packs a repository that is another's without running git in it; what comes back is that user's."""
