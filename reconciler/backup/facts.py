@@ -32,8 +32,8 @@ class Facts(BaseModel):
     """Lease files, in the order of leases/0, leases/1 …"""
     secrets: list[str]
     """Names of the files in the secrets folder."""
-    keys: list[str]
-    """Other files with keys, which are not in the backup either, and what each is."""
+    keys: dict[str, str]
+    """Other files and folders with keys, which are not in the backup either, and what each is."""
     unreplicated: list[str]
     """Bundles of pushes that the peer did not have, by file name."""
     notes: list[str]
@@ -57,7 +57,8 @@ def read(files: Mapping[str, bytes], name: str) -> Facts:
 
 def readme(facts: Facts) -> bytes:
     """For who finds the file and not this program."""
-    secrets = "".join(f"  {name}\n" for name in (*facts.secrets, *facts.keys)) or "  none\n"
+    names = (*facts.secrets, *(f"{path} ({what})" for path, what in facts.keys.items()))
+    secrets = "".join(f"  {name}\n" for name in names) or "  none\n"
     return f"""\
 Backup of the reconciler on node {facts.node}: DNS and DHCP from a git repository.
 

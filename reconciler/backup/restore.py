@@ -1,6 +1,7 @@
 """Putting a backup back onto an empty node: what root has to do, then what the daemon's user does."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pwd
@@ -30,6 +31,8 @@ AHEAD = 1000
 
 _BESIDE = {facts.DHCP_SCRIPT: "dhcp-script.conf", facts.HA_CONF: "ha.conf"}
 _PUSH = re.compile(r"pushes/[0-9a-f]{40}(?:[0-9a-f]{24})?\.json")
+_INCLUDED = ("bind/named.conf.reconciler", "dnsmasq/dnsmasq.conf")
+_EMPTY = hashlib.sha256(b"").hexdigest()
 _GIT = 600.0
 
 
@@ -156,12 +159,13 @@ def _contents(manifest: bytes | None) -> set[str]:
 
 
 def _raised(data: bytes, known: Mapping[str, int]) -> bytes:
-    """The manifest with serials beyond all that may have been served since, and no file: they are all written anew."""
+    """The manifest with serials beyond all that may have been served since, and no files: they are written anew."""
     document: dict[str, Any] = json.loads(data)
     for name, item in document.get("zones", {}).items():
         item["serial"] = _beyond(known.get(name, 0))
     document["retired"] = {name: _beyond(known.get(name, 0)) for name in document.get("retired", {})}
-    document["files"] = {}
+    # Empty as `make_repository` has just written them; all others are not there.
+    document["files"] = {name: _EMPTY for name in document.get("files", {}) if name in _INCLUDED}
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
@@ -170,10 +174,11 @@ def _beyond(serial: int) -> int:
     return (serials.add(serial % serials.SIZE, AHEAD) or 1) if serial else 0
 
 
-def secrets(backup: Backup, settings: NodeConfig) -> list[tuple[Path, bool]]:
-    """Path of each secret, and whether it is there."""
-    paths = [settings.secrets / name for name in backup.facts.secrets]
-    return [(path, path.exists()) for path in paths]
+def secrets(backup: Backup, settings: NodeConfig) -> list[tuple[str, bool]]:
+    """Each secret that is in no backup, for a person, and whether it is there."""
+    named = [(settings.secrets / name, "") for name in backup.facts.secrets]
+    others = [(Path(path), f" ({what})") for path, what in backup.facts.keys.items()]
+    return [(f"{path}{what}", path.exists()) for path, what in (*named, *others)]
 
 
 def _lease_files(settings: NodeConfig) -> tuple[Path, ...]:

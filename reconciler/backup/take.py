@@ -44,6 +44,8 @@ def take(settings: NodeConfig, config: Path) -> tuple[bytes, Facts]:
     if (keys := _authorized_keys(owner.st_uid)) is not None:
         files[facts.AUTHORIZED_KEYS] = keys
     notes: list[str] = []
+    if settings.upstream and forge.shown(settings.upstream.url) != settings.upstream.url:
+        notes.append("user and password in `upstream: url:` of node.yaml are left out; write them there again")
     # No pass changes the manifest meanwhile. What is pushed after that is in the bundle, and newer: no harm.
     with at_work(settings.control, _PATIENCE):
         try:
@@ -170,15 +172,13 @@ def _authorized_keys(uid: int) -> bytes | None:
     return _read(home / ".ssh/authorized_keys")
 
 
-def _keys(settings: NodeConfig) -> list[str]:
-    """Files with keys that are not in the backup, for a person."""
-    found = []
+def _keys(settings: NodeConfig) -> dict[str, str]:
+    """Files with keys that are not in the backup, and what each is."""
+    found = {}
     if settings.bind:
-        found.append(f"{settings.bind.rndc_key} (rndc's key; BIND's package makes one)")
+        found[str(settings.bind.rndc_key)] = "rndc's key; BIND's package makes one"
     if settings.upstream:
-        found.append(f"{settings.own}/ssh (this node's key for the forge)")
-        if forge.shown(settings.upstream.url) != settings.upstream.url:
-            found.append("the password in `upstream: url:` of node.yaml")
+        found[str(settings.own / "ssh")] = "this node's key for the forge"
     return found
 
 

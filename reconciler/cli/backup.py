@@ -24,11 +24,12 @@ def command(config: Path, file: Path) -> None:
     refuse_standby(settings)
     data, found = take(settings, config)
     Effects(OwnDisk(), helper=settings.helper).replace(file.absolute(), data, mode=0o600)
-    click.echo(f"wrote     {file}: {len(data) / 2**20:.1f} MiB")
+    click.echo(f"wrote     {file}: {-(-len(data) // 1024)} KiB")
     click.echo(f"has       {plural(len(found.refs), 'ref')}, serials of {plural(len(found.serials), 'zone')}")
     for text in found.notes:
         click.secho(f"warning   {text}", fg="yellow")
     for name in found.unreplicated:
         click.echo(f"beside    {settings.own / 'unreplicated' / name}: a push that the peer does not have")
-    for text in (*(str(settings.secrets / name) for name in found.secrets), *found.keys):
+    keys = (f"{path} ({what})" for path, what in found.keys.items())
+    for text in (*(str(settings.secrets / name) for name in found.secrets), *keys):
         click.echo(f"not in it {text}")

@@ -63,13 +63,11 @@ def _show(lines: Iterable[str]) -> None:
         click.echo(text)
 
 
-def _left(backup: Backup, settings: NodeConfig, config: Path, user: str, secrets: list[tuple[Path, bool]]) -> None:
-    if secrets or backup.facts.keys:
+def _left(backup: Backup, settings: NodeConfig, config: Path, user: str, secrets: list[tuple[str, bool]]) -> None:
+    if secrets:
         click.echo("\nSecrets, which are in no backup:")
-        for path, there in secrets:
-            click.secho(f"  {'there  ' if there else 'MISSING'}  {path}", fg="green" if there else "red")
-        for text in backup.facts.keys:
-            click.echo(f"  see      {text}")
+        for secret, there in secrets:
+            click.secho(f"  {'there  ' if there else 'MISSING'}  {secret}", fg="green" if there else "red")
     for text in backup.facts.notes:
         click.secho(f"  note     {text}", fg="yellow")
     click.echo(next_steps(settings, config, user))
@@ -78,4 +76,7 @@ def _left(backup: Backup, settings: NodeConfig, config: Path, user: str, secrets
             f"On the other node: copy {config}, change `node:` to that node's name, put the secrets there too, "
             "and run `reconciler init`."
         )
-    click.echo("At last: `reconciler status`, then `reconciler apply`. Start dnsmasq and named anew before.")
+    click.echo(
+        "Restart named and dnsmasq before the daemon starts: they may hold what was there before. "
+        "At last: `reconciler apply`, then `reconciler status`."
+    )

@@ -132,6 +132,7 @@ def test_all_comes_back(node: Node) -> None:
     node.git("fsck", "--strict")
     node.site.start()
     wait_until(lambda: node.answers() == before, what=f"{node.answers()} as {before}; {node.site.log.read_text()}")
+    assert status(node.site)["healthy"], reconciler(node.site, "status").stdout
     now = node.serials()
     assert {zone: now[zone] > served[zone] for zone in ZONE_NAMES} == dict.fromkeys(ZONE_NAMES, True), (served, now)
     assert "192.168.10.150" in reconciler(node.site, "leases").stdout
