@@ -294,7 +294,7 @@ def test_root_restores_for_the_daemons_user() -> None:
             return done.stdout
 
         bind = ("--bind", "--no-dnsmasq", "--bind-directory", str(folder / "bind"))
-        run("init", "--root", str(root), "--user", "bind", "--node", "ns1", *bind, "--example")
+        run("init", "--root", str(root), "--user", "bind", "--node", "ns1", *bind, "--example", "office")
         with config.open("a") as stream:
             stream.write(f"control: {folder}/control.sock\nsecrets: {folder}/etc/secrets\n")
         (config.parent / "secrets/provider").write_text("hunter2")
