@@ -88,8 +88,12 @@ def of(site: Site, zone: str) -> Delegation:
 
 
 def public(site: Site) -> list[str]:
-    """Names of the zones that the world's DNS ought to lead to: of global prefixes, and not below a private name."""
-    return [name for name in sorted(site.zones, key=names.sort_key) if _is_public(name, _reverse_zone(site, name))]
+    """Names of the zones that the world's DNS ought to lead to: of global prefixes, and not below a private name.
+
+    Catalogs (RFC 9432) are for secondaries, and nobody delegates them.
+    """
+    zones = site.zones.keys() - {item.catalog for item in site.secondaries.values()}
+    return [name for name in sorted(zones, key=names.sort_key) if _is_public(name, _reverse_zone(site, name))]
 
 
 def _is_public(zone: str, found: ReverseZone | None) -> bool:

@@ -111,6 +111,25 @@ def test_public_zones(network: str, reverse_name: str, domain: str, public: bool
     assert bool(expected.of(found, f"{domain}.").private) is not public
 
 
+def test_nobody_delegates_a_catalog() -> None:
+    files = {
+        "site.yaml": """\
+version: 1
+site: small
+domain: example.org
+networks: {}
+dns: {clients_ask: bind, authoritative: bind, nameservers: [ns1.example.org, ns2.example.org], secondaries: [ns2]}
+keys: {xfer: {secret: {secret: xfer}}}
+secondaries: {ns2: {address: 203.0.113.53, key: xfer, catalog: catalog.example.net}}
+""",
+        "hosts.yaml": "",
+        "zones/example.org.yaml": ZONES,
+    }
+    found = built(files).site
+    assert found is not None and "catalog.example.net." in found.zones
+    assert expected.public(found) == ["example.org."]
+
+
 def test_a_zone_that_is_not_there() -> None:
     with pytest.raises(Refused, match=r"zone nowhere\. is not in this state; its zones are: .*example\.org"):
         expected.of(site("198.51.100.192/26", "192-255.100.51.198.in-addr.arpa"), "nowhere.")
