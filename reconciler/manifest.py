@@ -87,6 +87,11 @@ class ManifestStore:
         """What `load` gave last; touches no disk."""
         return self._deployed
 
+    def commit(self) -> str | None:
+        """The commit that is deployed, read anew; None where nothing was yet. Raises ManifestError."""
+        commit: str | None = self._read(self._manifest).get("commit")
+        return commit
+
     def outline(self) -> dict[str, tuple[Entry, ...]]:
         """What is known of each zone, without reading contents: as it is deployed, then as applies were to leave it.
 

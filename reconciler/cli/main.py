@@ -20,6 +20,7 @@ _COMMANDS = {
     "apply": "Make one pass now.",
     "run": "Run the daemon.",
     "status": "Show what this node serves and what is wrong.",
+    "doctor": "Say what is wrong on this node, and what to do.",
     "role": "Say whether this node is primary, and why.",
     "demote": "Give the primary role away.",
     "log": "Show the history of applies.",

@@ -75,9 +75,9 @@ class Rndc:
         """Load the zone's file, if its mtime is newer than the last load. Does not wait for it."""
         return self._zone("reload", zone)
 
-    def status(self, zone: str) -> ZoneStatus:
+    def status(self, zone: str, *, timeout: float = _TIMEOUT) -> ZoneStatus:
         """How named sees the zone."""
-        answer = self._run("zonestatus", *self._place(zone))
+        answer = self._run("zonestatus", *self._place(zone), timeout=timeout)
         if not answer.ok:
             return ZoneStatus(found=not answer.not_found, loaded=False, dynamic=False, frozen=False)
         fields = dict(_STATUS.findall(answer.words.replace(" | ", "\n")))
@@ -91,14 +91,18 @@ class Rndc:
         """Write what dynamic zones got by updates from their journals into their files; the journals stay."""
         return self._run("sync")
 
+    def server(self, *, timeout: float) -> Answer:
+        """What named says of itself: that it can be reached, and lets us in."""
+        return self._run("status", timeout=timeout)
+
     def _zone(self, verb: str, zone: str) -> Answer:
         return self._run(verb, *self._place(zone))
 
     def _place(self, zone: str) -> tuple[str, str, str]:
         return (zone.removesuffix(".") or ".", "IN", self._view)
 
-    def _run(self, *arguments: str) -> Answer:
-        done = self._effects.run([*self._argv, *arguments], timeout=_TIMEOUT)
+    def _run(self, *arguments: str, timeout: float = _TIMEOUT) -> Answer:
+        done = self._effects.run([*self._argv, *arguments], timeout=timeout)
         words = " | ".join(line.strip() for line in done.text.splitlines()).removeprefix("rndc: ")
         if done.code and _UNREACHED.search(done.text):
             raise Temporary(f"rndc {arguments[0]}: {words}; is named running, and is rndc_key its key?")

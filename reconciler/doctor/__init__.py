@@ -1,0 +1,1 @@
+"""`reconciler doctor`: looks at this node from the ground up, changes nothing, and tells a remedy for each trouble."""
