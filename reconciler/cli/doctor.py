@@ -41,8 +41,8 @@ def command(config: Path, as_json: bool, only: tuple[str, ...]) -> None:
 
     Exit code 1 if something is broken, 0 if all is well or there are warnings only.
     """
-    findings = _findings(config.absolute(), only)
-    level = _as_json(findings) if as_json else _as_text(findings)
+    found = findings(config.absolute(), only)
+    level = _as_json(found) if as_json else _as_text(found)
     raise SystemExit(1 if level is Level.BROKEN else 0)
 
 
@@ -54,7 +54,8 @@ command.help = (command.help or "").replace(
 )
 
 
-def _findings(config: Path, only: tuple[str, ...]) -> Iterator[Finding]:
+def findings(config: Path, only: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """What the checks find, or `only` these; node.yaml first."""
     try:
         settings = load(config)
     except ConfigError as error:
@@ -65,7 +66,7 @@ def _findings(config: Path, only: tuple[str, ...]) -> Iterator[Finding]:
         return
     if not only or SETTINGS in only:
         yield _named(_closed(config) or well(f"{config}: node {settings.node}"))
-    yield from examine(_node(config, settings), tuple(name for name in only if name != SETTINGS) or _unless(only))
+    yield from examine(node_of(config, settings), tuple(name for name in only if name != SETTINGS) or _unless(only))
 
 
 def _unless(only: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,7 +90,8 @@ def _closed(config: Path) -> Finding | None:
     return None
 
 
-def _node(config: Path, settings: NodeConfig) -> Node:
+def node_of(config: Path, settings: NodeConfig) -> Node:
+    """What checks are given."""
     return Node(
         config=config,
         settings=settings,

@@ -171,7 +171,7 @@ class Passes:
     def _heals(self, evaluation: Evaluation, found: tuple[Drift, ...]) -> bool:
         assert evaluation.site is not None
         zones = evaluation.site.zones
-        return any(drift.place in zones and zones[drift.place].drift == "heal" for drift in found)
+        return any(drift.place in zones and (drift.lost or zones[drift.place].drift == "heal") for drift in found)
 
     def _allow(self, commit: str, wake: Wake) -> None:
         """The operator's word is for this commit, until it is applied, and for no other."""

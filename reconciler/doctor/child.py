@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from reconciler.doctor.finding import Finding, Level, broken, skipped
+from reconciler.doctor.finding import Finding, Level, broken, chapter, skipped
 from reconciler.doctor.node import Account
 from reconciler.errors import ReconcilerError, words
 from reconciler.manifest import ManifestError
@@ -48,7 +48,7 @@ def bounded(look: Callable[[], Iterable[Finding]], seconds: float, who: Account 
         yield broken(
             f"did not end within {seconds:.0f} s and was stopped; does the disk or a server hang?",
             "dmesg | tail -n 20",
-            '# docs/operations.md, "The disk does not answer"',
+            chapter("The disk does not answer"),
         )
 
 
@@ -70,6 +70,10 @@ def _end(pid: int) -> None:
 def _work(look: Callable[[], Iterable[Finding]], writer: int, who: Account | None) -> None:
     try:
         os.setpgid(0, 0)
+        # One that is left behind must not keep a reader of our output waiting.
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(null, descriptor)
         try:
             if who is not None:
                 _become(who)
@@ -85,11 +89,22 @@ def _work(look: Callable[[], Iterable[Finding]], writer: int, who: Account | Non
         except (ReconcilerError, OSError) as error:
             _say(writer, broken(words(error) or repr(error)))
         except Exception as error:
+            if who is not None and not os.access(os.__file__, os.R_OK):
+                _say(writer, _closed(who))
+                return
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(last.filename).name}:{last.lineno}"
             _say(writer, broken(f"a mistake in this program, please report it: {error!r} at {where}"))
     finally:
         os._exit(0)
+
+
+def _closed(who: Account) -> Finding:
+    return broken(
+        f"user {who.name} cannot read {os.__file__}, so neither daemon nor hooks can run",
+        "# install the program where everybody can read it, such as /opt/reconciler",
+        chapter("Installing on one node", "README.md"),
+    )
 
 
 def _become(who: Account) -> None:

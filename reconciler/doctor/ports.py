@@ -42,9 +42,8 @@ def ports(node: Node) -> Iterator[Finding]:
     if unseen:
         yield skipped(f"somebody listens at {', '.join(map(str, unseen))}; whether it is ours: run as root")
     elif not bad:
-        yield well(
-            "; ".join(f"{place.program} at {place}" for place in places) or "no server has anything to listen for"
-        )
+        found = dict.fromkeys(f"{place.program} at {place.address} port {place.port}" for place in places)
+        yield well(", ".join(found) or "no server has anything to listen for")
 
 
 def _places(node: Node) -> Iterator[_Place]:

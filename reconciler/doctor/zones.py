@@ -18,6 +18,7 @@ _SECONDS = 4.0
 _AGAIN = 0.7
 """Seconds until a second look: an apply may be at work."""
 _SHOWN = 20
+_NEWER = ": somebody else changed it"
 _LISTED = re.compile(r"(?P<name>\S+) (?P<class>\S+) (?P<view>\S+) (?P<kind>\S+)")
 _USUAL = frozenset({"localhost.", "127.in-addr.arpa.", "0.in-addr.arpa.", "255.in-addr.arpa."})
 """What Debian's named.conf.default-zones has (RFC 1912 section 4.1)."""
@@ -51,6 +52,9 @@ def served(node: Node) -> Iterator[Finding]:
         asked = {**dict.fromkeys(asked, ""), **{name: _trouble(known[name], server.live(name)) for name in again[:100]}}
     wrong = {name: trouble for name, trouble in asked.items() if trouble}
     for name, trouble in list(wrong.items())[:_SHOWN]:
+        if trouble.endswith(_NEWER):
+            yield warning(f"zone {name} {trouble}", node.command("status"), chapter("Drift"))
+            continue
         yield broken(
             f"zone {name} {trouble}",
             "journalctl -u named -n 50",
@@ -65,7 +69,8 @@ def _trouble(entry: Entry, live: Live) -> str:
         return f"is not served: named says {live.words}"
     if live.serial == entry.serial or (entry.dynamic and serials.newer(live.serial, entry.serial)):
         return ""
-    return f"is served with serial {live.serial}, deployed is {entry.serial}"
+    text = f"is served with serial {live.serial}, deployed is {entry.serial}"
+    return text + _NEWER if serials.newer(live.serial, entry.serial) else text
 
 
 def frozen(node: Node) -> Iterator[Finding]:

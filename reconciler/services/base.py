@@ -31,13 +31,15 @@ class File:
 class Drift:
     """One difference between what was deployed and what the server has, not made by us.
 
-    change: "+" for a record or file that appeared, "-" for one that is gone. text: the record as a line.
+    change: "+" for a record or file that appeared, "-" for one that is gone. text: the record as a line. lost: a whole
+    zone gives no answer any more; it is served anew whatever its policy for drift is.
     """
 
     place: str
     change: str
     text: str
     healed: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ class Watch:
             items = () if was.dynamic else self._file(ctx.path(name), was)
             if live.presence is not Presence.SERVED:
                 self.again.add(name)
-                items = (*items, Drift(name, "-", f"the zone is not served: named says {live.words}"))
+                text, lost = f"the zone is not served: named says {live.words}", live.presence is Presence.BROKEN
+                items = (*items, Drift(name, "-", text, lost=lost))
             else:
                 items = (*items, *self._content(ctx, was, site, live.serial, key))
             if items and site.drift == "heal":
