@@ -1,4 +1,4 @@
-"""`reconciler doctor` on a node of a pair: the role, the shared disk, a standby, a disk that hangs, one that is full."""
+"""`reconciler doctor` on a node of a pair: role, shared disk, standby, a disk that hangs, one that is full."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from doctorlab import Patient
-from nodes import Clone, reconciler, running_node
+from nodes import reconciler, running_node
 
 from reconciler.doctor.finding import Level
 from reconciler.role.base import Condition, Replication, RoleReport
