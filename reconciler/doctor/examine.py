@@ -1,5 +1,6 @@
 """All checks in their order, from the ground up, and running them."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -62,7 +63,7 @@ CHECKS = (
     Check("owners", "owners of the files in them", files.owners),
     Check("future", "files and serials ahead of the clock", clock.future),
     Check("repository", "the state repository", repository.repository, as_daemon=True),
-    Check("manifest", "the record of what is deployed", repository.manifest),
+    Check("manifest", "the record of what is deployed", repository.manifest, as_daemon=True),
     Check("hooks", "git's hooks and settings", repository.hooks),
     Check("secrets", "secrets that the state names", repository.secrets, as_daemon=True),
     Check("daemon", "the daemon", daemon.daemon, shared=False),
@@ -102,5 +103,8 @@ def without_settings() -> Iterator[Finding]:
 def _findings(check: Check, node: Node) -> Iterator[Finding]:
     if check.shared and not node.primary:
         yield skipped("this node is standby: it opens nothing on the shared disk and asks no server")
+        return
+    if check.as_daemon and not node.root and node.daemon is not None and node.daemon.uid != os.geteuid():
+        yield skipped(f"this needs the rights of user {node.daemon.name}: run as root")
         return
     yield from bounded(partial(check.look, node), check.seconds, node.daemon if check.as_daemon else None)

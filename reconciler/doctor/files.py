@@ -195,7 +195,7 @@ def _unwritable(zones: Path, named: Account) -> Iterator[Finding]:
 def _below(top: Path) -> Iterator[Path]:
     """Files and folders below, at most so many; links are not followed."""
     left = _MOST
-    for place, inner, files in os.walk(top):
+    for place, inner, files in os.walk(top, onerror=_closed):
         for name in (*inner, *files):
             path = Path(place, name)
             if os.path.lexists(path):
@@ -203,6 +203,12 @@ def _below(top: Path) -> Iterator[Path]:
             left -= 1
             if not left:
                 return
+
+
+def _closed(error: OSError) -> None:
+    """Of a folder that ended meanwhile nothing is said."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _name(uid: int) -> str:

@@ -47,6 +47,16 @@ def configuration(node: Node) -> Iterator[Finding]:
             node.command("apply"),
             chapter("dnsmasq does not start"),
         )
+    folder = Folder(settings.directory)
+    closed = [path for path in folder.paths() if not (folder.root / path).stat().st_mode & 0o004]
+    if closed:
+        yield broken(
+            f"{folder.root / closed[0]} cannot be read by everybody, so not by dnsmasq, which gives root's rights up"
+            + (f"; so {len(closed) - 1} more" if len(closed) > 1 else ""),
+            f"sudo chmod -R a+rX {settings.directory}",
+            f"sudo systemctl restart {settings.unit}",
+            chapter("Wrong owner or mode"),
+        )
     running = running_with(ours) or sockets.holder("dnsmasq", settings.address, settings.port)
     if running is None:
         yield broken(
@@ -68,7 +78,7 @@ def configuration(node: Node) -> Iterator[Finding]:
             node.command("apply"),
             chapter("dnsmasq does not start"),
         )
-    elif not bad:
+    elif not bad and not closed:
         yield well(f"process {running.pid} reads {ours}")
 
 

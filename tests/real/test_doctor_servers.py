@@ -303,6 +303,14 @@ def test_a_configuration_of_dnsmasq_that_is_unsound_or_newer_than_it(sick: Patie
     sick.is_well("dnsmasq-conf")
 
 
+def test_files_that_dnsmasq_may_not_read(sick: Patient) -> None:
+    hosts = next((dnsmasq(sick).directory / "hosts.d").iterdir(), None) or dnsmasq(sick).directory / "dnsmasq.conf"
+    hosts.chmod(0o600)
+    finding = sick.trouble("dnsmasq-conf", f"{hosts} cannot be read by everybody", "chmod -R a+rX")
+    assert "restart dnsmasq" in sick.follow(finding)
+    sick.is_well("dnsmasq-conf")
+
+
 def test_a_lease_file_that_is_not_where_node_yaml_says(sick: Patient, tmp_path: Path) -> None:
     server = dnsmasq(sick)
     settings = sick.seen().settings
