@@ -26,7 +26,7 @@ from reconciler.doctor.child import bounded
 from reconciler.doctor.finding import Finding, skipped
 from reconciler.doctor.node import Node
 
-_SECONDS = 6.0
+_SECONDS = 8.0
 """For one check; each gives up by itself before."""
 
 

@@ -39,8 +39,8 @@ def sick() -> Iterator[Patient]:
 def test_nothing_is_broken_on_a_healthy_node(sick: Patient) -> None:
     done = sick.command("--json")
     document = json.loads(done.stdout)
-    # The machine that runs the tests may have no synchronized clock and no way out.
-    found = [item for item in document["findings"] if item["check"] not in ("clock", "resolver")]
+    # The machine that runs the tests may have no synchronized clock, and here is no way out.
+    found = [item for item in document["findings"] if item["check"] not in ("clock", "resolver", "delegation")]
     assert {item["level"] for item in found} == {"well"}, done.stdout
     assert (document["broken"], done.returncode) == (False, 0)
     told = {item["check"] for item in document["findings"]}

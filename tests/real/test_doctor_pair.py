@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from doctorlab import Patient
+from doctorlab import Patient, apart
 from nodes import reconciler, running_node
 
 from reconciler.doctor.finding import Level
@@ -33,7 +33,7 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     folder = tmp_path_factory.mktemp("pair")
     disk = folder / "node"
     disk.mkdir()
-    with mounted(disk, "tmpfs", "size=80m"):
+    with apart(), mounted(disk, "tmpfs", "size=80m"):
         (folder / "role").write_text("primary\n")
         with running_node(folder, site=SITE, bind=False, role="file", mount=disk) as (node, clone):
             yield Patient(node, clone)
@@ -68,7 +68,7 @@ def hanging(path: Path) -> Iterator[None]:
 
 
 def test_nothing_is_broken_on_the_primary(sick: Patient) -> None:
-    found = [item for item in sick.troubles() if item.check not in ("clock", "resolver")]
+    found = [item for item in sick.troubles() if item.check not in ("clock", "resolver", "delegation")]
     assert not found
 
 
