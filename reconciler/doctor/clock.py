@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.doctor.finding import Finding, broken, chapter, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, warning, well
 from reconciler.doctor.node import Node
 from reconciler.manifest import ManifestStore
 
@@ -73,7 +73,7 @@ def future(node: Node) -> Iterator[Finding]:
                 f"{path} was written {_span(ahead)} in this node's future: its clock, or the other node's, is or was "
                 "wrong; named loads no file whose time is not newer than the last load",
                 "timedatectl    # set the clock first, if it is that",
-                f"sudo touch {path}",
+                f"sudo touch {quoted(path)}",
                 _CHAPTER,
             )
     today = int(datetime.fromtimestamp(node.now + 86_400, UTC).strftime("%Y%m%d99"))

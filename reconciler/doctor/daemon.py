@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from reconciler import __version__
 from reconciler.doctor.finding import Finding, broken, chapter, skipped, warning, well
 from reconciler.doctor.node import Node
 from reconciler.errors import ReconcilerError, Temporary
 
+_GOOD = ("applied", "unchanged", "standby", "empty")
+"""Results of a pass that ask nothing of a person."""
 _LISTENS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix."""
 
@@ -66,34 +69,38 @@ def status(node: Node) -> Iterator[Finding]:
     except Temporary as error:
         yield skipped(f"the daemon does not answer: {error}")
         return
-    look = (node.command("status"), chapter("First look"))
-    bad = False
+    found = [*_failing(said, node), *_held_back(said, node), *_outside(said, node)]
+    yield from found
+    if not found:
+        yield well(f"serves {(said['deployed'] or 'nothing yet')[:12]}")
+
+
+def _failing(said: dict[str, Any], node: Node) -> Iterator[Finding]:
+    look, last = (node.command("status"), chapter("First look")), said["last"]
     for text in [*(alarm["text"] for alarm in said["alarms"]), *([said["trouble"]] if said["trouble"] else [])]:
-        bad = True
         yield broken(text, *look)
-    last = said["last"]
-    if said["paused"]:
-        bad = True
-        yield warning(f"paused {said['paused']}: nothing is applied", node.command("resume"), chapter("Paused"))
-    elif last and last["result"] not in ("applied", "unchanged", "standby"):
-        bad = True
+    if not said["paused"] and last and last["result"] not in _GOOD:
         yield broken(f"the last pass ended as {last['result']}: {' | '.join(last['lines'][-3:])}", *look)
+
+
+def _held_back(said: dict[str, Any], node: Node) -> Iterator[Finding]:
+    if said["paused"]:
+        yield warning(f"paused {said['paused']}: nothing is applied", node.command("resume"), chapter("Paused"))
     if said["drift"]:
-        bad = True
         first = said["drift"][0]
         yield warning(
             f"{len(said['drift'])} differences from what was deployed; the first: {first['place']} {first['text']}",
-            *look[:1],
+            node.command("status"),
             "# put it into the repository, or remove it",
             chapter("Drift"),
         )
-    if said["wan"] and not said["wan"]["healthy"]:
-        bad = True
+
+
+def _outside(said: dict[str, Any], node: Node) -> Iterator[Finding]:
+    wan, upstream = said["wan"], said["upstream"]
+    if wan and not wan["healthy"]:
         yield broken("the public address is not published", node.command("wan"), chapter("The public address changed"))
-    if said["upstream"] and not said["upstream"]["healthy"]:
-        bad = True
+    if upstream and not upstream["healthy"]:
         yield broken(
-            f"the forge is not followed: {said['upstream']['problem']}", *look[:1], chapter("Following a forge")
+            f"the forge is not followed: {upstream['problem']}", node.command("status"), chapter("Following a forge")
         )
-    if not bad:
-        yield well(f"serves {(said['deployed'] or 'nothing yet')[:12]}")

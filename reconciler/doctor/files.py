@@ -2,13 +2,12 @@
 
 import grp
 import os
-import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.doctor.finding import Finding, broken, chapter, skipped, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, skipped, warning, well
 from reconciler.doctor.node import Account, Node, account, account_of
 from reconciler.doctor.sockets import named_process
 
@@ -114,7 +113,7 @@ def named_account(node: Node) -> Account | None:
 
 
 def _judge(folder: _Folder, node: Node) -> Finding | None:
-    path, text = folder.path, shlex.quote(str(folder.path))
+    path, text = folder.path, quoted(folder.path)
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -169,7 +168,7 @@ def owners(node: Node) -> Iterator[Finding]:
 
 
 def _give_back(top: Path, who: Account, named: Account | None, *, zones: bool) -> list[str]:
-    text = shlex.quote(str(top))
+    text = quoted(top)
     if not zones or named is None:
         return [f"sudo chown -R {who.name} {text}"]
     return [
@@ -187,7 +186,7 @@ def _unwritable(zones: Path, named: Account) -> Iterator[Finding]:
         yield broken(
             f"{strange[0]} belongs to {_name(strange[0].lstat().st_uid)}, not to {named.name}: named refuses updates "
             "of the zone",
-            f"sudo find {shlex.quote(str(zones))} -name '*.jnl' -exec chown {named.name}:{_group(named.gid)} {{}} +",
+            f"sudo find {quoted(zones)} -name '*.jnl' -exec chown {named.name}:{_group(named.gid)} {{}} +",
             _CHAPTER,
         )
 

@@ -1,5 +1,6 @@
 """What a check has to say."""
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,6 +48,11 @@ def warning(what: str, *remedy: str) -> Finding:
 def broken(what: str, *remedy: str) -> Finding:
     """Something broken with the lines of its remedy."""
     return Finding(Level.BROKEN, what, "\n".join(remedy))
+
+
+def quoted(text: object) -> str:
+    """For a remedy: one word of a shell, whatever a push, a file or a server put into it."""
+    return shlex.quote(str(text))
 
 
 def chapter(title: str, document: str = "docs/operations.md") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler import tools
 from reconciler.config import DnsmasqSettings
 from reconciler.doctor import sockets
-from reconciler.doctor.finding import Finding, broken, chapter, skipped, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, skipped, warning, well
 from reconciler.doctor.node import Node
 from reconciler.doctor.ports import serves_names
 from reconciler.doctor.sockets import Process
@@ -36,10 +36,15 @@ def configuration(node: Node) -> Iterator[Finding]:
     if not ours.is_file() or not ours.stat().st_size:
         yield well("nothing is deployed for dnsmasq")
         return
-    bad = False
+    found = [*_unsound(node, ours), *_closed(settings), *_not_as_started(node, ours)]
+    yield from found
+    if not found:
+        yield well(f"dnsmasq reads {ours}")
+
+
+def _unsound(node: Node, ours: Path) -> Iterator[Finding]:
     tested = tools.run(["dnsmasq", "--test", "-C", str(ours)], timeout=4)
     if tested.code:
-        bad = True
         words = tested.text.splitlines()
         yield broken(
             f"{ours}: {words[-1] if words else 'dnsmasq --test failed'}: dnsmasq would not start with it",
@@ -47,6 +52,9 @@ def configuration(node: Node) -> Iterator[Finding]:
             node.command("apply"),
             chapter("dnsmasq does not start"),
         )
+
+
+def _closed(settings: DnsmasqSettings) -> Iterator[Finding]:
     folder = Folder(settings.directory)
     closed = [path for path in folder.paths() if not (folder.root / path).stat().st_mode & 0o004]
     if closed:
@@ -57,6 +65,10 @@ def configuration(node: Node) -> Iterator[Finding]:
             f"sudo systemctl restart {settings.unit}",
             chapter("Wrong owner or mode"),
         )
+
+
+def _not_as_started(node: Node, ours: Path) -> Iterator[Finding]:
+    settings = _dnsmasq(node)
     running = running_with(ours) or sockets.holder("dnsmasq", settings.address, settings.port)
     if running is None:
         yield broken(
@@ -78,8 +90,6 @@ def configuration(node: Node) -> Iterator[Finding]:
             node.command("apply"),
             chapter("dnsmasq does not start"),
         )
-    elif not bad and not closed:
-        yield well(f"process {running.pid} reads {ours}")
 
 
 def _include(settings: DnsmasqSettings) -> tuple[str, ...]:
@@ -169,21 +179,23 @@ def answers(node: Node) -> Iterator[Finding]:
     if not wanted:
         yield skipped("no deployed zone has an address to ask for")
         return
-    bad = False
-    for name, rdatas in wanted:
-        got = asker.data(name, "A")
-        if got is None or not rdatas <= got:
-            bad = True
-            yield broken(
-                f"dnsmasq says of {name} A {', '.join(sorted(got or ())) or 'nothing'}; deployed is "
-                f"{', '.join(sorted(rdatas))}",
-                f"dig @{settings.address} -p {settings.port} {name} A",
-                node.command("apply"),
-                f"sudo systemctl restart {settings.unit}",
-                chapter("dnsmasq is down"),
-            )
-    if not bad:
+    found = [finding for name, rdatas in wanted for finding in _answer(node, asker, name, rdatas)]
+    yield from found
+    if not found:
         yield well(f"answers as deployed ({len(wanted)} names asked)")
+
+
+def _answer(node: Node, asker: Asker, name: str, rdatas: frozenset[str]) -> Iterator[Finding]:
+    settings, got = _dnsmasq(node), asker.data(name, "A")
+    if got is None or not rdatas <= got:
+        yield broken(
+            f"dnsmasq says of {name} A {', '.join(sorted(got or ())) or 'nothing'}; deployed is "
+            f"{', '.join(sorted(rdatas))}",
+            f"dig @{settings.address} -p {settings.port} {quoted(name)} A",
+            node.command("apply"),
+            f"sudo systemctl restart {settings.unit}",
+            chapter("dnsmasq is down"),
+        )
 
 
 def _some(node: Node) -> Iterator[tuple[str, frozenset[str]]]:

@@ -1,12 +1,11 @@
 """Journals that lie beside zone files: those that nobody needs, and those that named will stumble over."""
 
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.dns import names, serials
-from reconciler.doctor.finding import Finding, broken, chapter, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, warning, well
 from reconciler.doctor.node import Node
 from reconciler.doctor.zones import deployed
 from reconciler.errors import BadName
@@ -71,8 +70,8 @@ def _within(serial: int, span: journal.Span) -> bool:
 def _stale(path: Path, why: str, node: Node) -> Finding:
     return warning(
         f"{path} is a journal {why}",
-        f"sudo -u {node.who} mkdir -p {shlex.quote(str(_aside(path)))}",
-        f"sudo mv {shlex.quote(str(path))} {shlex.quote(str(_aside(path)))}/",
+        f"sudo -u {node.who} mkdir -p {quoted(_aside(path))}",
+        f"sudo mv {quoted(path)} {quoted(_aside(path))}/",
         _CHAPTER,
     )
 
@@ -82,7 +81,7 @@ def _unfit(path: Path, why: str, node: Node) -> Finding:
         f"{path} {why}; after its next start named would answer SERVFAIL for the zone",
         "# on a pair `reconciler prepare` puts this right before named starts; now, by hand:",
         "sudo systemctl stop named",
-        f"sudo mv {shlex.quote(str(path))} {shlex.quote(str(_aside(path)))}/",
+        f"sudo mv {quoted(path)} {quoted(_aside(path))}/",
         "sudo systemctl start named",
         node.command("apply"),
         _CHAPTER,

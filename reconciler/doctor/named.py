@@ -1,7 +1,7 @@
 """named: its control channel, its configuration, and what AppArmor lets it do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from reconciler import tools
@@ -20,6 +20,7 @@ _LOCAL = "etc/apparmor.d/local/usr.sbin.named"
 _ALLOWED = (Path("/var/lib/bind"), Path("/var/cache/bind"))
 """Where the profile of Debian and Ubuntu lets named read and write."""
 _RULE = re.compile(r'^\s*(?:owner\s+)?"?(?P<path>/[^\s"]*)"?\s+(?P<rights>[a-z]+)\s*,', re.MULTILINE)
+_SECRET = re.compile(r'\bsecret\s+"?([^"\s;]{8,})')
 _PASSES = ("named", "/usr/sbin/named")
 
 
@@ -60,7 +61,7 @@ def configuration(node: Node) -> Iterator[Finding]:
     settings = _bind(node)
     where = settings.named_conf
     try:
-        read = {copy.origin for copy in conf.collect(where, {}, "")}
+        copies = conf.collect(where, {}, "")
     except PermissionError as error:
         yield skipped(f"{error.filename} cannot be read: run as root")
         return
@@ -71,36 +72,50 @@ def configuration(node: Node) -> Iterator[Finding]:
             chapter("named is down"),
         )
         return
-    bad = False
+    found = [*_without_us(settings, copies), *_unsound(where, copies), *_of_another(node)]
+    yield from found
+    if not found:
+        yield well(f"{where} is sound and includes our part")
+
+
+def _without_us(settings: BindSettings, copies: Collection[conf.Copy]) -> Iterator[Finding]:
     fragment = settings.directory / FRAGMENT
-    if fragment not in read:
-        bad = True
+    if all(copy.origin != fragment for copy in copies):
         yield broken(
-            f"{where} does not include our part",
-            f"echo 'include \"{fragment}\";' | sudo tee -a {where}",
+            f"{settings.named_conf} does not include our part",
+            f"echo 'include \"{fragment}\";' | sudo tee -a {settings.named_conf}",
             "sudo rndc reconfig",
             chapter("A push is refused: a server's checker"),
         )
+
+
+def _unsound(where: Path, copies: Collection[conf.Copy]) -> Iterator[Finding]:
     checked = tools.run(["named-checkconf", str(where)], timeout=4)
     if checked.code:
-        bad = True
         yield broken(
-            f"named-checkconf: {checked.text.splitlines()[0] if checked.text else 'no reason given'}; "
+            f"named-checkconf: {_without_secrets(checked.text.splitlines()[0], copies) if checked.text else ''}; "
             "named would not start with it",
             f"sudo named-checkconf {where}",
             chapter("The configuration is not taken, and could not be put back"),
         )
-    running = sockets.named_process(node)
+
+
+def _without_secrets(line: str, copies: Collection[conf.Copy]) -> str:
+    """The checker may quote what stands near a mistake."""
+    for secret in {match[1] for copy in copies for match in _SECRET.finditer(copy.text)}:
+        line = line.replace(secret, "(secret)")
+    return line
+
+
+def _of_another(node: Node) -> Iterator[Finding]:
+    running, settings = sockets.named_process(node), _bind(node)
     if running is not None and not sockets.is_named_conf(running, settings):
-        bad = True
+        started_with = sockets.configuration(running)
         yield broken(
-            f"named (process {running.pid}) was started with {sockets.configuration(running)}, and node.yaml says "
-            f"{where}",
-            f"sudoedit {node.config}    # bind: named_conf: {sockets.configuration(running)}",
+            f"named (process {running.pid}) was started with {started_with}, and node.yaml says {settings.named_conf}",
+            f"sudoedit {node.config}    # bind: named_conf: {started_with}",
             "sudo systemctl reload reconciler",
         )
-    if not bad:
-        yield well(f"{where} is sound and includes our part")
 
 
 def apparmor(node: Node) -> Iterator[Finding]:

@@ -70,12 +70,11 @@ def _published(node: Node, folder: Path, item: WanPublish, record: dict[str, Any
         hosts = [host for host in entries if cache.status(entries[host], item.family)]
         known = cache.summary(entries, hosts, item.family)
         if not hosts:
-            yield warning(f"{path} is cut or empty: ddclient would send once more", f"sudo rm {path}", again, _CHAPTER)
+            yield warning(f"{path} is cut or empty: ddclient would send once more", again, _CHAPTER)
         elif known.address != sent or not known.good:
             yield broken(
                 f"{names}: ddclient believes in {known.address or 'several addresses'} ({path}), what was sent last is "
                 f"{sent}",
-                f"sudo rm {path}",
                 again,
                 _CHAPTER,
             )

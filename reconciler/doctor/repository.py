@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from reconciler import tools
-from reconciler.doctor.finding import Finding, broken, chapter, skipped, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, skipped, warning, well
 from reconciler.doctor.node import Node
 from reconciler.errors import BadRepository, ReconcilerError
 from reconciler.git import hooks as wanted_hooks
@@ -46,7 +46,7 @@ def repository(node: Node) -> Iterator[Finding]:
         yield warning(
             f"{path} is left of a git that ended; what it locks cannot be written",
             f"pgrep -u {node.who} git    # nothing may run there",
-            f"sudo rm {path}",
+            f"sudo rm {quoted(path)}",
             chapter("The audit cannot be written"),
         )
     if head is None:

@@ -26,7 +26,7 @@ class Listening(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process. words: its command line. started: Unix time, to a second."""
+    """A process. uid: the effective one. words: its command line. started: Unix time, to a second."""
 
     pid: int
     uid: int
@@ -98,8 +98,11 @@ def process(pid: int) -> Process | None:
         name = (folder / "comm").read_text().strip()
         words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
         ticks = int((folder / "stat").read_text().rpartition(")")[2].split()[19])
-        return Process(pid, folder.stat().st_uid, name, tuple(words), _booted() + ticks / os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, IndexError):
+        # Not the owner of the folder: that is root once a process has changed its user (proc(5), dumpable).
+        lines = (folder / "status").read_text().splitlines()
+        uid = int(next(line.split()[2] for line in lines if line.startswith("Uid:")))
+        return Process(pid, uid, name, tuple(words), _booted() + ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, StopIteration):
         return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from reconciler import tools
 from reconciler.config import BindSettings
 from reconciler.dns import names, serials
-from reconciler.doctor.finding import Finding, broken, chapter, skipped, warning, well
+from reconciler.doctor.finding import Finding, broken, chapter, quoted, skipped, warning, well
 from reconciler.doctor.node import Node
 from reconciler.errors import BadName
 from reconciler.manifest import Entry, ManifestStore
@@ -90,7 +90,7 @@ def frozen(node: Node) -> Iterator[Finding]:
     for name in list(wrong)[:_SHOWN]:
         yield broken(
             f"zone {name} is frozen: updates are refused",
-            f"sudo rndc -k {key.rndc_key} -s {key.rndc_address} -p {key.rndc_port} thaw {name.rstrip('.')}",
+            f"sudo rndc -k {key.rndc_key} -s {key.rndc_address} -p {key.rndc_port} thaw {quoted(name.rstrip('.'))}",
             chapter("A zone is frozen"),
         )
     yield from _sum(asked, wrong, late, "dynamic and taking updates")
@@ -130,7 +130,7 @@ def strangers(node: Node) -> Iterator[Finding]:
         yield warning(
             f"named serves zone {name}, which the state does not know: nobody raises its serial, checks it or has its "
             "history",
-            f"grep -rn 'zone \"{name.rstrip('.')}\"' {settings.named_conf.parent} {settings.directory}",
+            f"grep -rnF {quoted(name.rstrip('.'))} {settings.named_conf.parent} {settings.directory}",
             "# put its content into zones/ of the state (README.md: import), then take it out of named's configuration",
             chapter("Drift"),
         )

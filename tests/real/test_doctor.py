@@ -179,12 +179,13 @@ def test_a_repository_that_is_damaged_empty_or_locked(sick: Patient) -> None:
     settings = sick.seen().settings.model_copy(update={"branch": "other"})
     says = f"branch other of {repo} has no commit yet"
     sick.trouble("repository", says, "git push origin other", level=Level.WARNING, settings=settings)
-    lock = repo / "refs/heads/audit.lock"
+    lock = repo / "refs/heads/$(touch pwned).lock"  # git takes such a name
     lock.touch()
     sick.is_well("repository")
     os.utime(lock, (0, time.time() - 3600))
-    finding = sick.trouble("repository", f"{lock} is left of a git that ended", f"rm {lock}", level=Level.WARNING)
+    finding = sick.trouble("repository", f"{lock} is left of a git that ended", f"rm '{lock}'", level=Level.WARNING)
     sick.follow(finding)
+    assert not Path("/pwned").exists()
     sick.is_well("repository")
 
 

@@ -138,6 +138,8 @@ def test_named_conf_without_our_part_unsound_or_another(sick: Patient) -> None:
     sick.is_well("named-conf")
     conf.write_text(text + "nonsense;\n")
     sick.trouble("named-conf", "unknown option 'nonsense'", f"named-checkconf {conf}")
+    conf.write_text(text + 'key "k" { algorithm hmac-sha256; secret c2VjcmV0IQ c2VjcmV0IQ; };\n')
+    assert "c2VjcmV0IQ" not in sick.trouble("named-conf", "before '(secret)'", "named-checkconf").what
     conf.write_text(text)
     other = conf.with_name("other.conf")
     other.write_text(text)
