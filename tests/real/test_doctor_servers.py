@@ -50,6 +50,14 @@ def sick() -> Iterator[Patient]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def running(sick: Patient) -> None:
+    """Both servers run, also where the test before failed in the middle."""
+    for server in (named(sick), dnsmasq(sick)):
+        if server.pid is None:
+            server.start()
+
+
 def named(sick: Patient) -> NamedServer:
     assert sick.node.named
     return sick.node.named
