@@ -13,10 +13,12 @@ from reconciler import node_role
 from reconciler.cli.common import config_option, json_option, request
 from reconciler.config import NodeConfig, load
 from reconciler.daemon.client import ask
+from reconciler.daemon.node import assemble
 from reconciler.doctor.examine import CHECKS, SETTINGS, examine, without_settings
 from reconciler.doctor.finding import Finding, Level, broken, chapter, well
 from reconciler.doctor.node import Node, daemon_account
 from reconciler.errors import ConfigError, Temporary
+from reconciler.site import Site
 
 _COLOURS = {Level.WELL: "green", Level.SKIPPED: None, Level.WARNING: "yellow", Level.BROKEN: "red"}
 _ASKED = 4.0
@@ -98,7 +100,16 @@ def node_of(config: Path, settings: NodeConfig) -> Node:
         role=node_role.provider(settings).read(),
         daemon=daemon_account(settings),
         status=partial(_status, settings),
+        site=partial(_site, settings),
     )
+
+
+def _site(settings: NodeConfig) -> Site | None:
+    node = assemble(settings)
+    deployed = node.store.load()
+    if deployed.commit is None:
+        return None
+    return node.evaluator.learn(deployed.commit, node.repo.tree(deployed.commit), deployed).site
 
 
 def _status(settings: NodeConfig) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from reconciler.doctor import (
     outside,
     ports,
     programs,
+    public,
     repository,
     zones,
 )
@@ -81,6 +82,9 @@ CHECKS = (
     Check("dnsmasq-names", "dnsmasq's answers", forwarder.answers, section="dnsmasq"),
     Check("leases", "lease files", dhcp.leases),
     Check("ddclient", "ddclient and its cache", outside.ddclient, as_daemon=True),
+    Check(
+        "delegation", "what the world says of public zones", public.delegation, as_daemon=True, seconds=public.SECONDS
+    ),
 )
 
 

@@ -15,6 +15,7 @@ from reconciler.doctor.repository import site_of
 
 _NAMESERVER = re.compile(r"^\s*nameserver\s+(\S+)", re.MULTILINE)
 _SECONDS = 1.0
+_CONF = "etc/resolv.conf"
 _MOST = 3
 """resolv.conf(5), MAXNS."""
 _CHAPTER = chapter("Doctor")
@@ -22,11 +23,7 @@ _CHAPTER = chapter("Doctor")
 
 def resolver(node: Node) -> Iterator[Finding]:
     """That /etc/resolv.conf names servers, none of them an address that moves with the role, and that they answer."""
-    path = node.system / "etc/resolv.conf"
-    try:
-        servers = _NAMESERVER.findall(path.read_text(encoding="utf-8", errors="replace"))[:_MOST]
-    except FileNotFoundError:
-        servers = []
+    path, servers = node.system / _CONF, nameservers(node)
     if not servers:
         yield warning(
             f"{path} names no server: this node itself resolves nothing (packages, mail, the forge, a provider)",
@@ -44,7 +41,7 @@ def resolver(node: Node) -> Iterator[Finding]:
                 f"sudo sed -i '/^nameserver {re.escape(server)}$/d' {path}    # and where it comes from",
                 _CHAPTER,
             )
-    if not _online(node):
+    if not online(node):
         yield skipped(f"whether {', '.join(servers)} answer: this node has no route to anywhere else")
         return
     silent = [server for server in servers if not _answers(server)]
@@ -61,6 +58,14 @@ def resolver(node: Node) -> Iterator[Finding]:
         yield well(f"{', '.join(servers)} answer" + ("" if len(servers) > 1 else "s"))
 
 
+def nameservers(node: Node) -> list[str]:
+    """The servers that this node itself asks."""
+    try:
+        return _NAMESERVER.findall((node.system / _CONF).read_text(encoding="utf-8", errors="replace"))[:_MOST]
+    except FileNotFoundError:
+        return []
+
+
 def _virtual(node: Node) -> set[str]:
     """The pair's virtual addresses, as far as this node may read the state now."""
     site = site_of(node) if node.primary and node.settings.role != "always" else None
@@ -68,7 +73,7 @@ def _virtual(node: Node) -> set[str]:
     return {str(address) for network in networks for address in network.virtual_ips}
 
 
-def _online(node: Node) -> bool:
+def online(node: Node) -> bool:
     """Whether there is any route beside those of interfaces (fields of /proc/net/route: proc(5))."""
     try:
         lines = (node.system / "proc/net/route").read_text().splitlines()[1:]

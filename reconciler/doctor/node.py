@@ -13,6 +13,7 @@ from reconciler import node_role
 from reconciler.config import DEFAULT_PATH, NodeConfig
 from reconciler.effects import Effects
 from reconciler.role.base import Role, RoleReport
+from reconciler.site import Site
 
 _USER = "reconciler"
 _ROOT = Path("/srv/reconciler")
@@ -31,8 +32,9 @@ class Account:
 class Node:
     """config: the file that `settings` were read from. daemon: who the daemon runs as, None where that is not known.
 
-    status: asks the daemon for its status; raises ReconcilerError when none answers. system: where this machine's own
-    files begin, `/`. now: Unix time, seconds.
+    status: asks the daemon for its status; raises ReconcilerError when none answers. site: builds anew what is
+    deployed, None where nothing is or it cannot be built. system: where this machine's own files begin, `/`. now: Unix
+    time, seconds.
     """
 
     config: Path
@@ -40,6 +42,7 @@ class Node:
     role: RoleReport
     daemon: Account | None
     status: Callable[[], dict[str, Any]]
+    site: Callable[[], Site | None]
     system: Path = Path("/")
     now: float = field(default_factory=time.time)
 

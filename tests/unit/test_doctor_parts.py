@@ -26,7 +26,7 @@ def node(system: Path, bind: str = BIND) -> Node:
         {"node": "ns1", "repo": "/nowhere/state.git", "state": "/nowhere/state", "bind": {"directory": bind}}
     )
     report = RoleReport((Condition(True, "alone"),))
-    return Node(Path("/nowhere/node.yaml"), settings, report, None, dict, system)
+    return Node(Path("/nowhere/node.yaml"), settings, report, None, dict, lambda: None, system)
 
 
 def test_a_check_that_hangs_is_stopped_and_what_it_had_found_is_kept() -> None:
