@@ -73,6 +73,7 @@ class Applier:
                 stage = service.stage(site, before, self._effects)
                 if stage is not None:
                     staged.append((service, stage))
+            staged.sort(key=lambda pair: not pair[1].first)
             self._store.begin(_merge(stage.pending for _, stage in staged), self._effects, site.prefixes)
         except (ReconcilerError, OSError):
             for _, stage in staged:

@@ -50,6 +50,21 @@ class BindSettings(Strict):
     """Statements that bind.d/*.conf may use beyond the built-in list."""
 
 
+class IsolatedSettings(Strict):
+    """The dnsmasq of an isolated network."""
+
+    address: IPv4Address | IPv6Address
+    """Address where it is asked for verification: one of loopback that nobody else has, such as 127.0.1.3."""
+    port: Port = 53
+    """Port where it answers clients."""
+    directory: AbsolutePath | None = None
+    """Folder for what we write; `isolated/NETWORK` in the main one's when left out."""
+    unit: Identifier | None = None
+    """Name under which the restart helper knows it; `dnsmasq@NETWORK` when left out."""
+    lease_file: AbsolutePath | None = None
+    """Its lease file; `dnsmasq-NETWORK.leases` beside the main one's when left out."""
+
+
 class DnsmasqSettings(Strict):
     """Where dnsmasq is on this node."""
 
@@ -71,6 +86,34 @@ class DnsmasqSettings(Strict):
     """Program that dnsmasq runs for each lease, as root: reconciler-dhcp-script, which tells DHCPv6 clients' MACs."""
     allow: tuple[str, ...] = ()
     """Directives that dnsmasq.d/*.conf may use beyond the built-in list."""
+    isolated: Mapping[Identifier, IsolatedSettings] = Field(default={})
+    """For each network with `isolated: yes` a dnsmasq of its own, `{guest: {address: 127.0.1.3}}` (docs/state.md)."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        taken: dict[object, str] = {}
+        for name in (None, *self.isolated):
+            item = self if name is None else self.instance(name)
+            for what in (f"{item.address}#{item.port}", item.directory, item.unit, item.lease_file):
+                if what in taken:
+                    raise ValueError(f"isolated: {name}: {what} is {taken[what]} already; give another")
+                taken[what] = "the main dnsmasq's" if name is None else f"{name}'s"
+        return self
+
+    def instance(self, network: str) -> "DnsmasqSettings":
+        """The settings of an isolated network's dnsmasq, with everything that it shares with the main one."""
+        own, leases = self.isolated[network], self.lease_file
+        return self.model_copy(
+            update={
+                "isolated": {},
+                "address": str(own.address),
+                "port": own.port,
+                "listen": (own.address,),
+                "directory": own.directory or self.directory / "isolated" / network,
+                "unit": own.unit or f"dnsmasq@{network}",
+                "lease_file": own.lease_file or leases.with_name(f"{leases.stem}-{network}{leases.suffix}"),
+            }
+        )
 
 
 class LeaseSettings(Strict):
@@ -170,8 +213,16 @@ class NodeConfig(Strict):
         if self.leases is not None:
             return self.leases
         if self.dnsmasq is not None and self.dnsmasq.dhcp:
-            return LeaseSettings.model_construct(format="dnsmasq", files=(self.dnsmasq.lease_file,))
+            files = (self.dnsmasq.lease_file, *self.further_lease_files)
+            return LeaseSettings.model_construct(format="dnsmasq", files=files)
         return None
+
+    @property
+    def further_lease_files(self) -> dict[Path, str]:
+        """Those of isolated networks' own dnsmasqs, with the network."""
+        if self.leases is not None or self.dnsmasq is None or not self.dnsmasq.dhcp:
+            return {}
+        return {self.dnsmasq.instance(name).lease_file: name for name in self.dnsmasq.isolated}
 
 
 def load(path: Path) -> NodeConfig:

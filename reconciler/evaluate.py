@@ -11,6 +11,7 @@ from reconciler.deployed import Deployed
 from reconciler.join import LeaseRecords, join
 from reconciler.plan import Plan
 from reconciler.services.base import File, Service
+from reconciler.services.dnsmasq.isolate import instance, isolated
 from reconciler.site import Site
 from reconciler.state.hatches import HatchAllowance
 from reconciler.state.load import LoadCache, load
@@ -257,21 +258,34 @@ class Evaluator:
     def _complaints(self, site: Site, deployed: Deployed) -> tuple[str, ...]:
         if not self._services:
             return tuple(self._examine(site))
-        missing = _servers_needed(site) - {service.name for service in self._services}
+        present = {service.name for service in self._services}
+        missing = _servers_needed(site) - present
         if missing:
             return tuple(
                 f"site.yaml: dns: needs {name}, but this node's node.yaml has no `{name}:` section; "
                 "add one, or change `clients_ask` or `authoritative`"
                 for name in sorted(missing)
             )
+        if alone := [name for name in isolated(site) if instance(name) not in present]:
+            return tuple(map(_instance_needed, alone))
         # What a push has just passed is not checked once more for its pass, nor for leases; staging does so anyway.
         if self._good is site:
             return ()
         said = (complaint for service in self._services for complaint in service.check(site, deployed))
-        complaints = (*said, *self._examine(site))
+        # Two instances of one server may say the same.
+        complaints = (*dict.fromkeys(said), *self._examine(site))
         self._good = None if complaints else site
         return complaints
 
 
 def _servers_needed(site: Site) -> set[str]:
     return {site.dns.clients_ask, *({"bind"} if site.dns.authoritative == "bind" else ())}
+
+
+def _instance_needed(network: str) -> str:
+    return (
+        f'site.yaml: network "{network}" is isolated, which takes a dnsmasq of its own, and this node\'s node.yaml '
+        f"names none; root adds `isolated: {{{network}: {{address: 127.0.1.3}}}}` under `dnsmasq:` there (an address "
+        f"that no other has) and sets the unit {instance(network)} up, as docs/state.md tells (Isolated networks); "
+        "or set `isolated: no`"
+    )

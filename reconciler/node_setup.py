@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import folder, tools
-from reconciler.config import NodeConfig
+from reconciler.config import DnsmasqSettings, NodeConfig
 from reconciler.effects import Effects
 from reconciler.errors import ConfigError, ReconcilerError
 from reconciler.git import setup
@@ -23,6 +23,7 @@ from reconciler.git.fastimport import NewCommit, encode
 from reconciler.role import mount
 from reconciler.role.always import Always
 from reconciler.services.bind.keys import new_key_text
+from reconciler.services.dnsmasq.render import CONF, IDLE
 
 DHCP_SCRIPT = Path("/usr/lib/reconciler/reconciler-dhcp-script")
 """Where an installed dhcp-script is."""
@@ -105,11 +106,11 @@ def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
     if settings.bind:
         wanted.append((settings.bind.directory, 0o2750, bind_group))
         wanted.append((settings.bind.directory / "zones", 0o2770, bind_group))
-    if settings.dnsmasq:
-        wanted.append((settings.dnsmasq.directory, 0o755, who.gid))
-        if settings.dnsmasq.lease_file.is_relative_to(root):
+    for server in _dnsmasqs(settings):
+        wanted += [(folder, 0o755, who.gid) for folder in _new(server.directory)]
+        if server.lease_file.is_relative_to(root):
             # dnsmasq makes the file while it is root, and gives it to its own user (dnsmasq(8), --dhcp-leasefile).
-            wanted.append((settings.dnsmasq.lease_file.parent, 0o755, who.gid))
+            wanted.append((server.lease_file.parent, 0o755, who.gid))
     if not settings.repo.exists():
         wanted.append((settings.repo, 0o700, who.gid))
     for path, mode, gid in wanted:
@@ -118,6 +119,17 @@ def make_folders(settings: NodeConfig, root: Path, who: Owner) -> Iterator[str]:
             _own(path, who.uid, gid)
             path.chmod(mode)
             yield f"created {path}"
+
+
+def _dnsmasqs(settings: NodeConfig) -> list[DnsmasqSettings]:
+    """The main one, and those of isolated networks."""
+    own = settings.dnsmasq
+    return [own, *map(own.instance, own.isolated)] if own else []
+
+
+def _new(path: Path) -> list[Path]:
+    """The folder, after the one above it where that is not there either: both are the daemon's."""
+    return [*([] if path.parent.exists() else [path.parent]), path]
 
 
 def become(who: Owner) -> None:
@@ -155,8 +167,10 @@ def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:
     if settings.bind:
         wanted.append((settings.bind.directory / "reconciler.key", new_key_text(), 0o640))
         wanted.append((settings.bind.directory / "named.conf.reconciler", "", 0o640))
-    if settings.dnsmasq:
-        wanted.append((settings.dnsmasq.directory / "dnsmasq.conf", "", 0o644))
+    for server in _dnsmasqs(settings):
+        # An empty file would have a further dnsmasq answer on all interfaces.
+        text = "" if server is settings.dnsmasq else IDLE.content.decode()
+        wanted.append((server.directory / CONF, text, 0o644))
     for path, text, mode in wanted:
         if not path.exists():
             effects.replace(path, text.encode(), mode=mode)

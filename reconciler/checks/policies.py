@@ -82,7 +82,7 @@ def _check_rules(state: State, zone: str, policy: ZonePolicy, report: Report) ->
 def _check_without_effect(state: State, report: Report) -> None:
     site, at = state.site, state.site_locator.at
     for name, network in site.networks.items():
-        if network.isolated:
+        if network.isolated and site.dns.clients_ask != "dnsmasq":
             report.warn(
                 at("networks", name, "isolated"),
                 f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release',

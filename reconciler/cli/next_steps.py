@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reconciler.bootstrap import apparmor
-from reconciler.config import NodeConfig, UpstreamSettings
+from reconciler.config import DnsmasqSettings, NodeConfig, UpstreamSettings
 from reconciler.git import forge
 
 Step = tuple[str, list[str]]
@@ -23,6 +23,9 @@ def next_steps(settings: NodeConfig, config: Path, user: str) -> str:
         steps += _bind(settings.bind.directory, settings.bind.named_conf, settings.mount)
     if settings.dnsmasq:
         steps += _dnsmasq(settings.dnsmasq.directory)
+        steps += [
+            step for name in settings.dnsmasq.isolated for step in _isolated(name, settings.dnsmasq.instance(name))
+        ]
     if settings.bind and settings.dnsmasq and _clash(settings):
         steps.append(_other_port(config))
     if settings.dnsmasq and settings.dnsmasq.dhcp and settings.dnsmasq.dhcp_script is None:
@@ -101,6 +104,18 @@ def _bind(directory: Path, named_conf: Path, mount: Path | None) -> list[Step]:
 def _dnsmasq(directory: Path) -> list[Step]:
     what = "let dnsmasq read what is rendered: write to /etc/dnsmasq.d/reconciler.conf"
     return [(what, [f"conf-file={directory}/dnsmasq.conf"])]
+
+
+def _isolated(network: str, own: DnsmasqSettings) -> list[Step]:
+    """Debian's dnsmasq@.service reads /etc/default/dnsmasq.NETWORK, which is also what lets the helper restart it."""
+    unit = f"dnsmasq@{network}"
+    return [
+        (
+            f"the dnsmasq of network {network}: write to /etc/default/dnsmasq.{network}",
+            [f'DNSMASQ_OPTS="--conf-file={own.directory}/dnsmasq.conf"', "DNSMASQ_EXCEPT=lo", "IGNORE_RESOLVCONF=yes"],
+        ),
+        ("start it: it has no socket until the network is isolated", [f"systemctl enable --now {unit}"]),
+    ]
 
 
 def _script(config: Path) -> Step:

@@ -6,8 +6,9 @@ until its own time is over.
 
 import json
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
@@ -16,30 +17,30 @@ from typing import Protocol
 
 from reconciler.audit.leases import KEEP_MONTHS, LeaseHistory
 from reconciler.config import LeaseSettings
+from reconciler.daemon.leasefiles import LeaseFiles
 from reconciler.daemon.slaac import OwnAddresses
 from reconciler.dns.reverse import Address, Network
 from reconciler.effects import Effects
 from reconciler.errors import NotPrimary, ReconcilerError, words
 from reconciler.join import LeaseRecords
-from reconciler.leases import changes, dnsmasq, isc, kea, notes, policy
+from reconciler.leases import changes, notes, policy
 from reconciler.leases.contest import Holders
-from reconciler.leases.lease import Lease, Parsed
+from reconciler.leases.lease import Lease
 from reconciler.leases.memory import MEMORY, describe, lease_of
 from reconciler.leases.namer import Namer
 from reconciler.leases.records import LeaseRecord
 from reconciler.plan import Plan
+from reconciler.services.dnsmasq.isolate import instance, isolated
 from reconciler.services.dnsmasq.render import RESERVATIONS
-from reconciler.services.dnsmasq.service import Dnsmasq
 from reconciler.site import Site
-from reconciler.watch.read_stable import Reading, Unreadable, read_stable
+from reconciler.watch.read_stable import Unreadable, read_stable
 
 log = logging.getLogger(__name__)
 
-_PROBLEMS_SHOWN = 5
 _DAY = 86400.0
 _RENEWALS = 300.0
 """Seconds after which renewals alone are worth remembering: after a power cut leases are taken up from there."""
-_RESERVATIONS = f"{Dnsmasq.name}/{RESERVATIONS}/"
+_RESERVATIONS = re.compile(rf"{instance(None)}(?:@[^/]+)?/{RESERVATIONS}/(.+)\.conf")
 
 
 class Watch(Protocol):
@@ -66,9 +67,14 @@ class Observed:
 
 
 class Leases:
-    """Looks at the leases. Not for use by two threads at once."""
+    """Looks at the leases. Not for use by two threads at once.
 
-    def __init__(self, settings: LeaseSettings, state: Path, history: LeaseHistory) -> None:
+    further: lease files of isolated networks' own servers, with the network. They are not there before the first lease.
+    """
+
+    def __init__(
+        self, settings: LeaseSettings, state: Path, history: LeaseHistory, further: Mapping[Path, str] | None = None
+    ) -> None:
         self.observed = Observed()
         """What is served; status and questions are answered from it."""
         self.since: Mapping[Address, int] = {}
@@ -79,17 +85,14 @@ class Leases:
         """What tells of changes; for their problems."""
         self._settings = settings
         self._history = history
+        self._files = LeaseFiles(settings, further or {})
         self._looked = Observed()
         self._networks: tuple[policy.LeaseNetwork, ...] = ()
         self._settled = Observed()
         self._pruned_at = 0.0
         self._remembered_at = 0.0
         self._renewed = False
-        self._server_duid: str | None = None
         self._memory = state / MEMORY
-        self._parser = dnsmasq.Parser()
-        self._stamps: dict[Path, tuple[int, int, int]] = {}
-        self._readings: dict[Path, bytes] = {}
         self._known: dict[Address, Lease] = {}
         self._trouble: tuple[str, ...] = ()
         self._holders: Holders | None = None
@@ -102,7 +105,9 @@ class Leases:
         """Read what changed, drop what has ended, and name the rest for `site` (as the state says it)."""
         now = time.time()
         self._recall()
-        self._read()
+        known = self._files.read(self._known, site)
+        if known is not None:
+            self._known, self._trouble = known, self._files.trouble
         current = changes.current(self._known, now)
         statics, networks = self._policy(site)
         if own := changes.by_address(self.own.look(networks, statics, current, now)):
@@ -140,15 +145,14 @@ class Leases:
         if plan.empty or plan.only_leases:
             return ()
         now = time.time()
-        paths = (path for _, path in plan.files if path.startswith(_RESERVATIONS))
-        networks = {path.removeprefix(_RESERVATIONS).removesuffix(".conf") for path in paths}
+        networks = {found[1] for _, path in plan.files if (found := _RESERVATIONS.fullmatch(path))}
         standing = notes.Standing(self._looked.leases, self._holders or {}, now, partial(_clock, now))
         return notes.notes(old, new, networks, self._policy(new)[0], standing)
 
     def release(self, address: Address) -> None:
         """The DHCP server says that this lease was given back. One that the file still shows is taken up again."""
         self._known = {known: lease for known, lease in self._known.items() if known != address}
-        self._stamps.clear()
+        self._files.forget()
 
     def settle(self, effects: Effects) -> None:
         """After a pass that brought the servers to what was observed: put it on record, and remember it.
@@ -195,7 +199,7 @@ class Leases:
             "holders": dict(self._holders or {}),
             "leases": [describe(lease) for address, lease in self.observed.leases.items() if address not in own],
             "own": [describe(lease) for address, lease in self.observed.leases.items() if address in own],
-            "server_duid": self._server_duid,
+            "server_duids": self._files.duids,
             "since": {str(address): moment for address, moment in self.since.items()},
         }
         effects.replace(self._memory, json.dumps(document).encode())
@@ -209,7 +213,7 @@ class Leases:
     def _namer(self, site: Site) -> Namer:
         if self._naming is None or self._naming[0] is not site:
             statics, networks = self._policy(site)
-            self._naming = (site, Namer(networks, statics, partial(_served, site)))
+            self._naming = (site, Namer(networks, statics, partial(_served, site, isolated(site))))
         return self._naming[1]
 
     def _told(self) -> dict[str, str]:
@@ -230,7 +234,7 @@ class Leases:
                 document = json.loads(self._memory.read_bytes())
                 self._holders = {str(name): str(holder) for name, holder in document["holders"].items()}
                 self._known = changes.by_address(lease_of(item) for item in document["leases"])
-                self._server_duid = document.get("server_duid")
+                self._files.duids = dict(document.get("server_duids", {}))
                 own = changes.by_address(lease_of(item) for item in document.get("own", ()))
                 self.own.recall(own.values())
                 self._settled = Observed({**self._known, **own})
@@ -240,58 +244,15 @@ class Leases:
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 self._trouble = (f"{self._memory} cannot be used ({error}); names may change hands once",)
 
-    def _read(self) -> None:
-        changed = False
-        trouble: list[str] = []
-        for path in self._settings.files:
-            stamp = _stamp(path)
-            if stamp is not None and self._stamps.get(path) == stamp:
-                continue
-            try:
-                reading = read_stable(path, before=len(self._readings.get(path, b"")))
-            except Unreadable as error:
-                trouble.append(f"{error}; the leases known before stay in force")
-                continue
-            if reading is None:
-                trouble.append(f"{path} is not there; the leases known before stay in force")
-                continue
-            changed = True
-            self._take(path, stamp, reading, trouble)
-        if changed:
-            parsed = self._parse()
-            self._server_duid = parsed.server_duid or self._server_duid
-            name = self._settings.files[0].name
-            trouble += [f"{name}:{item.line}: {item.what}" for item in parsed.problems[:_PROBLEMS_SHOWN]]
-            self._known = changes.settled(self._known, parsed)
-        if changed or trouble:
-            self._trouble = tuple(trouble)
 
-    def _take(self, path: Path, stamp: tuple[int, int, int] | None, reading: Reading, trouble: list[str]) -> None:
-        self._readings[path] = reading.data
-        if reading.flaw is None and stamp is not None:
-            self._stamps[path] = stamp
-        else:
-            self._stamps.pop(path, None)
-            trouble.append(f"{reading.flaw}; the leases known before stay in force")
+def _served(site: Site, apart: Collection[str], record: LeaseRecord) -> bool:
+    """Whether it is for us to publish: BIND takes it where the zone is dynamic; dnsmasq alone lacks IPv6 only.
 
-    def _parse(self) -> Parsed:
-        if self._settings.format == "kea":
-            return kea.merge({path.name: data for path, data in self._readings.items()})
-        parse = self._parser.parse if self._settings.format == "dnsmasq" else isc.parse
-        parts = [parse(data) for data in self._readings.values()]
-        return Parsed(
-            leases=tuple(lease for part in parts for lease in part.leases),
-            problems=tuple(problem for part in parts for problem in part.problems),
-            server_duid=next((part.server_duid for part in parts if part.server_duid), None),
-            complete=all(part.complete for part in parts) and len(parts) == len(self._settings.files),
-        )
-
-
-def _served(site: Site, record: LeaseRecord) -> bool:
-    """Whether it is for us to publish: BIND takes it where the zone is dynamic; dnsmasq alone lacks IPv6 only."""
+    And leases of isolated networks (`apart`): the dnsmasq that others ask for their names does not hand them out.
+    """
     if site.dns.authoritative == "bind":
         return site.zones[record.zone].dynamic
-    return record.rtype == "AAAA" or record.owner.endswith(".ip6.arpa.")
+    return record.rtype == "AAAA" or record.owner.endswith(".ip6.arpa.") or record.network in apart
 
 
 def _clock(now: float, moment: int) -> str:
@@ -300,11 +261,3 @@ def _clock(now: float, moment: int) -> str:
         return time.strftime("%H:%M" if abs(moment - now) < _DAY else "%Y-%m-%d %H:%M", time.localtime(moment))
     except (OverflowError, ValueError, OSError):
         return f"@{moment}"
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return (found.st_ino, found.st_mtime_ns, found.st_size)

@@ -57,10 +57,14 @@ def assemble(config: NodeConfig, role: RoleProvider | None = None, upstream: Ups
         services.append(Bind(config.bind, secrets=config.secrets))
     if config.dnsmasq:
         services.append(Dnsmasq(config.dnsmasq, bind=config.bind))
+        services += [
+            Dnsmasq(config.dnsmasq.instance(network), bind=config.bind, network=network)
+            for network in config.dnsmasq.isolated
+        ]
     store = ManifestStore(config.state)
     source = config.lease_source
     history = LeaseHistory(config.repo, effects, node=config.node)
-    leases = Leases(source, config.state, history) if source else None
+    leases = Leases(source, config.state, history, config.further_lease_files) if source else None
     wan = WanTerm(config, effects)
     prefixes = Prefixes()
     return Node(

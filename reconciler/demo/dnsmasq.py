@@ -29,11 +29,14 @@ class DnsmasqServer:
     folder: gets log, lease file and pid file; `folder/dnsmasq` is the reconciler's own part, whose
     `dnsmasq.conf` has to be there before the start (the first apply writes it and has the helper restart
     this server). dhcp: it serves the networks of a Lan too, which has been entered; there port 53 is free.
-    dhcp_script: what it calls at each change of a lease.
+    dhcp_script: what it calls at each change of a lease. address: where on loopback it answers.
     """
 
-    def __init__(self, folder: Path, *, dhcp: bool = False, dhcp_script: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, dhcp: bool = False, dhcp_script: Path | None = None, address: str = _ADDRESS
+    ) -> None:
         self.folder = folder
+        self.address = address
         self.dhcp = dhcp
         self.dhcp_script = dhcp_script
         self.port = _DNS if dhcp else free_port()
@@ -47,14 +50,19 @@ class DnsmasqServer:
         return DnsmasqSettings.model_validate(
             {
                 "directory": str(self.directory),
-                "address": _ADDRESS,
+                "address": self.address,
                 "port": str(self.port),
-                "listen": [_ADDRESS],
+                "listen": [self.address],
                 "dhcp": "yes" if self.dhcp else "no",
                 "lease_file": str(self.folder / "leases"),
                 "dhcp_script": self.dhcp_script,
             }
         )
+
+    def isolated(self) -> dict[str, object]:
+        """What node.yaml says of it as the dnsmasq of an isolated network."""
+        where = {"address": self.address, "port": self.port, "directory": self.directory}
+        return {**where, "lease_file": self.folder / "leases"}
 
     @property
     def pid(self) -> int | None:

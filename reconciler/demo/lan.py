@@ -69,7 +69,9 @@ class Lan:
         for number, (name, addresses) in enumerate(self._interfaces.items()):
             # A bridge is up only with a port that is.
             port, end = f"port{number}", f"end{number}"
-            ip("-n", self.namespace, "link", "add", name, "type", "bridge", "mcast_snooping", "0")
+            # Else it has the lowest of its ports', which changes as clients come, and neighbours know the old one.
+            mac = f"52:54:00:ff:ff:{number:02x}"
+            ip("-n", self.namespace, "link", "add", name, "address", mac, "type", "bridge", "mcast_snooping", "0")
             ip("-n", self.namespace, "link", "add", port, "master", name, "type", "veth", "peer", "name", end)
             for device in (port, end):
                 ip("-n", self.namespace, "link", "set", device, "addrgenmode", "none", "up")

@@ -10,7 +10,7 @@ import pwd
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class PocketSite:
     that named changes to (root only). leases: a lease file in dnsmasq's form. dhcp: dnsmasq gives out leases in a Lan,
     which has been entered; dhcp_script: what it calls then. role: the role provider; unless it is `always`, what is in
     `role_file` counts. mount: where a shared disk is mounted. settings: further ones, or in place of ours.
-    environment: what the daemon's has more.
+    environment: what the daemon's has more. isolated: networks that have a dnsmasq of their own.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class PocketSite:
         mount: Path | None = None,
         settings: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        isolated: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.environment = {**os.environ, **(environment or {})}
@@ -65,7 +66,15 @@ class PocketSite:
         self.control = folder / "control.sock"
         self.named = NamedServer(folder / "named", user=named_user) if bind else None
         self.dnsmasq = DnsmasqServer(folder / "dnsmasq", dhcp=dhcp, dhcp_script=dhcp_script) if dnsmasq else None
-        self.helper = Helper(folder / "helper.sock", {"dnsmasq": self.dnsmasq} if self.dnsmasq else {})
+        self.isolated = {
+            name: DnsmasqServer(
+                folder / f"dnsmasq-{name}", dhcp=dhcp, dhcp_script=dhcp_script, address=f"127.0.1.{number}"
+            )
+            for number, name in enumerate(isolated, 3)
+        }
+        units = {"dnsmasq": self.dnsmasq} if self.dnsmasq else {}
+        units |= {f"dnsmasq@{name}": server for name, server in self.isolated.items()}
+        self.helper = Helper(folder / "helper.sock", units)
         self._daemon: subprocess.Popen[bytes] | None = None
         self.config.write_text(node_yaml({**self._settings(resync), **(settings or {})}))
 
@@ -88,6 +97,8 @@ class PocketSite:
         self.helper.start()
         if self.named:
             self.named.start()
+        for server in self.isolated.values():
+            server.start()
         self.start_daemon()
 
     def start_daemon(self) -> None:
@@ -132,10 +143,9 @@ class PocketSite:
         """Stop everything that was started here."""
         self.stop_daemon()
         self.helper.stop()
-        if self.dnsmasq:
-            self.dnsmasq.stop()
-        if self.named:
-            self.named.stop()
+        for server in (*self.isolated.values(), self.dnsmasq, self.named):
+            if server:
+                server.stop()
 
     def _has_made_a_pass(self) -> bool:
         received: list[str] = []
@@ -161,7 +171,8 @@ class PocketSite:
         if self.named:
             values["bind"] = self.named.settings().model_dump()
         if self.dnsmasq:
-            values["dnsmasq"] = self.dnsmasq.settings().model_dump()
+            further = {name: server.isolated() for name, server in self.isolated.items()}
+            values["dnsmasq"] = {**self.dnsmasq.settings().model_dump(), "isolated": further}
         if self.leases:
             values["leases"] = {"files": [self.leases]}
         return values

@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.config import NodeConfig
 from reconciler.effects import Effects
-from reconciler.errors import ReconcilerError, Temporary
+from reconciler.errors import ReconcilerError, Temporary, words
 from reconciler.leases.lease import Lease
 from reconciler.leases.memory import MEMORY, describe, lease_of
 from reconciler.leases.restore import is_torn, restored
 from reconciler.prepare.owners import open_below
 from reconciler.services.base import Say
+from reconciler.services.dnsmasq.dhcp import handed_out
+from reconciler.services.dnsmasq.render import CONF
 from reconciler.watch.read_stable import Unreadable, read_stable
 
 _MONTH = 31 * 86400
@@ -28,25 +30,39 @@ Known = tuple[list[Lease], str | None]
 """Leases, and the server's DUID."""
 
 
-def lease_file(settings: NodeConfig) -> Path | None:
-    """The lease file that is dnsmasq's; None where there is none, or several, between which nobody could tell."""
-    source = settings.lease_source
-    if source is None or source.format != "dnsmasq" or len(source.files) != 1:
-        return None
-    return source.files[0]
+class Place(NamedTuple):
+    """A lease file, and where other servers have files too its server's dnsmasq.conf, which tells whose a lease is."""
+
+    path: Path
+    conf: Path | None = None
 
 
-def mend(settings: NodeConfig, path: Path, effects: Effects, say: Say, history: Callable[[], list[Any]]) -> None:
+def places(settings: NodeConfig) -> list[Place]:
+    """The lease files that are dnsmasq's; none where there are several between which nobody could tell."""
+    source, own = settings.lease_source, settings.dnsmasq
+    if source is None or source.format != "dnsmasq":
+        return []
+    if len(source.files) == 1:
+        return [Place(source.files[0])]
+    if settings.leases is not None or own is None:
+        return []
+    servers = [own, *map(own.instance, own.isolated)]
+    return [Place(each.lease_file, each.directory / CONF) for each in servers]
+
+
+def mend(settings: NodeConfig, place: Place, effects: Effects, say: Say, history: Callable[[], list[Any]]) -> None:
     """Make a torn file whole. history: gives what `recorder`'s does, by a process that may run git there."""
+    path = place.path
     try:
         reading = read_stable(path)
     except Unreadable as error:
         say(f"leases: {error}")
         return
     # One that is not there has been removed by somebody: dnsmasq never does that.
-    if reading is None or not (is_torn(reading.data, None) or _suspect(reading.data, settings)):
+    if reading is None or not (is_torn(reading.data, None) or _suspect(reading.data, settings, path)):
         return
-    leases, duid = _known(settings, say, history)
+    leases, duid = _known(settings, path, say, history)
+    leases = _of_server(place, leases, say)
     now = time.time()
     whole = restored(reading.data, leases, duid, now)
     if whole is None:
@@ -68,18 +84,30 @@ def recorder(repo: Path) -> Callable[[], list[Any]]:
     return lambda: [describe(record.lease) for record in lease_query.at(repo, latest)]
 
 
-def _suspect(data: bytes, settings: NodeConfig) -> bool:
+def _of_server(place: Place, leases: list[Lease], say: Say) -> list[Lease]:
+    """Those leases that this file's server hands out, where there are others."""
+    if place.conf is None:
+        return leases
+    try:
+        networks = handed_out(place.conf.read_text("utf-8", "replace"))
+    except OSError as error:
+        say(f"leases: {words(error)}; which leases are those of {place.path} is not known")
+        return []
+    return [lease for lease in leases if any(lease.address in network for network in networks)]
+
+
+def _suspect(data: bytes, settings: NodeConfig, path: Path) -> bool:
     """Whether the server's DUID is missing, which is asked of a file that is well otherwise."""
     try:
-        duid = _remembered(settings.state / MEMORY)[1]
+        duid = _remembered(settings.state / MEMORY, path)[1]
     except (ReconcilerError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return False
     return is_torn(data, duid)
 
 
-def _known(settings: NodeConfig, say: Say, history: Callable[[], list[Any]]) -> Known:
+def _known(settings: NodeConfig, path: Path, say: Say, history: Callable[[], list[Any]]) -> Known:
     try:
-        return _remembered(settings.state / MEMORY)
+        return _remembered(settings.state / MEMORY, path)
     except Temporary:
         pass
     except (ReconcilerError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
@@ -92,12 +120,12 @@ def _known(settings: NodeConfig, say: Say, history: Callable[[], list[Any]]) -> 
         return [], None
 
 
-def _remembered(path: Path) -> Known:
-    reading = read_stable(path)
+def _remembered(memory: Path, path: Path) -> Known:
+    reading = read_stable(memory)
     if reading is None:
         raise Temporary("it is not there")
     document = json.loads(reading.data)
-    duid = document.get("server_duid")
+    duid = document.get("server_duids", {}).get(str(path))
     return [lease_of(item) for item in document["leases"]], duid if isinstance(duid, str) else None
 
 

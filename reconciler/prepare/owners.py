@@ -7,7 +7,7 @@ links, looked at, and given away by that descriptor. Nothing on another filesyst
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,12 +44,11 @@ class Found:
 
 
 def rules(
-    repo: Path, state: Path, bind: Path | None, dnsmasq: Path | None, who: Owner, named: Owner | None
+    repo: Path, state: Path, bind: Path | None, dnsmasq: Sequence[Path], who: Owner, named: Owner | None
 ) -> list[Rule]:
     """What belongs to whom, as `reconciler init` makes it; the inner folder after the outer one."""
     found = [Rule(repo, who.uid, who.gid), Rule(state, who.uid, who.gid)]
-    if dnsmasq is not None:
-        found.append(Rule(dnsmasq, who.uid, who.gid))
+    found += [Rule(folder, who.uid, who.gid) for folder in dnsmasq]
     if bind is not None and named is not None:
         found.append(Rule(bind, who.uid, named.gid, group=True, mode=0o2750))
         zones = Rule(bind / "zones", who.uid, named.gid, True, frozenset({named.uid}), named.uid, 0o2770)

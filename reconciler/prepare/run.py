@@ -75,9 +75,8 @@ class _Work:
         if who is not None and mount is not None:
             self._step("owners", partial(self._owners, mount, who))
         zones = self._step("zones", partial(self._zones, who)) if self._settings.bind else None
-        path = leases.lease_file(self._settings)
-        if path is not None:
-            self._step("leases", partial(self._leases, path, who))
+        for place in leases.places(self._settings):
+            self._step("leases", partial(self._leases, place, who))
         if not self._said:
             took = time.monotonic() - self._begun
             self._say_to(f"ready: {zones or 0} zones looked at, nothing to do, in {took:.2f} s")
@@ -111,7 +110,7 @@ class _Work:
             self._settings.repo,
             self._settings.state,
             bind.directory if bind else None,
-            dnsmasq.directory if dnsmasq else None,
+            [dnsmasq.directory, *(dnsmasq.instance(name).directory for name in dnsmasq.isolated)] if dnsmasq else [],
             who,
             _account(_BIND_USER),
         )
@@ -141,14 +140,14 @@ class _Work:
             return 0
         return count
 
-    def _leases(self, path: Path, who: Owner | None) -> None:
-        effects = self._effects(partial(running.not_held, path))
+    def _leases(self, place: leases.Place, who: Owner | None) -> None:
+        effects = self._effects(partial(running.not_held, place.path))
 
         def history() -> Any:
             return as_user(who, leases.recorder(self._settings.repo))
 
         try:
-            leases.mend(self._settings, path, effects, self._say, history)
+            leases.mend(self._settings, place, effects, self._say, history)
         except NotPrimary as error:
             self._say(f"leases: nothing done: {_why(error)}")
 

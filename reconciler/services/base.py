@@ -69,6 +69,11 @@ class Staged(Protocol):
         """Zones by name, as they will be."""
         ...
 
+    @property
+    def first(self) -> bool:
+        """Whether it goes before the other servers: it gives up what one of them takes, an interface say."""
+        ...
+
     def commit(self, say: Say) -> Outcome:
         """Swap, reload and verify. On failure put the last good state back and raise ApplyFailed or Temporary."""
         ...

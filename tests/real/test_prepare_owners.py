@@ -44,7 +44,7 @@ def laid_out(mount: Path) -> list[Path]:
 
 def repaired(mount: Path, *, patience: float = 30.0) -> list[str]:
     repair = Repair(mount, Effects(Always(), helper=Path(os.devnull)), deadline=time.monotonic() + patience)
-    found = rules(mount / "state.git", mount / "state", mount / "bind", mount / "dnsmasq", DAEMON, NAMED)
+    found = rules(mount / "state.git", mount / "state", mount / "bind", [mount / "dnsmasq"], DAEMON, NAMED)
     for rule in found:
         repair.below(rule, tuple(each.path for each in found))
     return list(lines(repair.found))

@@ -47,6 +47,7 @@ class Server:
     undo_fails: Exception | None = None
     restored: Mapping[str, DeployedZone] = field(default_factory=dict)
     undone: bool = False
+    first: bool = False
 
     @property
     def pending(self) -> Mapping[str, DeployedZone]:

@@ -157,7 +157,7 @@ def test_renewals_and_the_servers_identity_are_remembered_now_and_then(
         leases.look(site)
         leases.settle(effects)
         document = json.loads((tmp_path / MEMORY).read_bytes())
-        return document["leases"][0][3], document["server_duid"]
+        return document["leases"][0][3], document["server_duids"][str(tmp_path / "leases")]
 
     assert remembered(f"{TABLET}duid 00:01:02\n") == (LATER, "00:01:02")
     renewed = TABLET.replace(str(LATER), str(LATER + 900))

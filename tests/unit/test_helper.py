@@ -66,8 +66,17 @@ def programs(tmp_path):
     return tmp_path / "bin", log
 
 
-def ask_script(programs, request: bytes) -> str:
-    argv = [sys.executable, "-I", str(SCRIPT), "--unit", "dnsmasq=dnsmasq.service", "--unit", "broken=bad.service"]
+def ask_script(programs, request: bytes, *more: str) -> str:
+    argv = [
+        sys.executable,
+        "-I",
+        str(SCRIPT),
+        "--unit",
+        "dnsmasq=dnsmasq.service",
+        "--unit",
+        "broken=bad.service",
+        *more,
+    ]
     environment = {"PATH": f"{programs[0]}:{os.environ['PATH']}"}
     ended = subprocess.run(argv, input=request, capture_output=True, env=environment, check=True, timeout=20)
     return ended.stdout.decode()
@@ -94,6 +103,28 @@ def test_script_restarts_and_signals_by_its_own_table(programs):
     assert programs[1].read_text().splitlines() == [
         "restart dnsmasq.service",
         "kill --signal=HUP --kill-who=main dnsmasq.service",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a file that is root's")
+def test_script_restarts_the_dnsmasqs_that_root_has_set_up(programs, tmp_path):
+    files = f"{tmp_path}/defaults."
+    for name, mode in (("guest", 0o644), ("open", 0o666), ("other", 0o644)):
+        path = Path(f"{files}{name}")
+        path.write_text("")
+        path.chmod(mode)
+    os.chown(f"{files}other", 65534, -1)
+    Path(f"{files}link").symlink_to(f"{files}guest")
+    options = ("--instances", files)
+    assert ask_script(programs, b"restart dnsmasq@guest\n", *options) == "ok\n"
+    assert ask_script(programs, b"reload dnsmasq@guest\n", *options) == "ok\n"
+    for name in ("open", "other", "link", "none", "", "../x", "x/../guest", "guest.service extra", "-guest"):
+        said = ask_script(programs, f"restart dnsmasq@{name}\n".encode(), *options)
+        assert said == "error: no such unit here\n", name
+    assert ask_script(programs, b"restart dnsmasq@guest\n") == "error: no such unit here\n"
+    assert programs[1].read_text().splitlines() == [
+        "restart dnsmasq@guest.service",
+        "kill --signal=HUP --kill-who=main dnsmasq@guest.service",
     ]
 
 

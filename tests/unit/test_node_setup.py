@@ -130,3 +130,15 @@ def test_a_repository_that_follows_an_upstream_does_not_lie_on_the_shared_disk(t
     path.write_text(node_yaml({**values, "upstream": {"url": "/srv/forge.git"}}))
     with pytest.raises(ConfigError, match="which must not lie on `mount:`"):
         config.load(path)
+
+
+def test_a_dnsmasq_of_an_isolated_network_begins_without_a_socket(tmp_path: Path) -> None:
+    made = settings(tmp_path, isolated={"guest": {"address": "127.0.1.3"}})
+    list(node_setup.make_folders(made, tmp_path, node_setup.owner(USER)))
+    list(node_setup.make_repository(made, tmp_path / "node.yaml"))
+    folder = tmp_path / "d/isolated/guest"
+    assert (tmp_path / "d/dnsmasq.conf").read_text() == ""
+    assert "port=0" in (folder / "dnsmasq.conf").read_text().splitlines()
+    text = next_steps(made, tmp_path / "node.yaml", "reconciler")
+    assert f'DNSMASQ_OPTS="--conf-file={folder}/dnsmasq.conf"' in text
+    assert "systemctl enable --now dnsmasq@guest" in text

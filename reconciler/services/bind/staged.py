@@ -46,6 +46,11 @@ class BindStaged:
             for change in (*self.served.values(), *new)
         }
 
+    @property
+    def first(self) -> bool:
+        """See services.base.Staged."""
+        return False
+
     def commit(self, say: Say) -> Outcome:
         """Serve the zones one by one, then take over the configuration."""
         try:

@@ -24,8 +24,8 @@ def lay(folder: Path, files: Mapping[str, File]) -> None:
         (folder / path).write_bytes(file.content)
 
 
-def judge(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> list[str]:
-    """Complaints of `dnsmasq --test` and, rights allowing, of a trial start. Raises Temporary."""
+def judge(site: Site, settings: DnsmasqSettings, bind: BindSettings | None, network: str | None = None) -> list[str]:
+    """Complaints of `dnsmasq --test` and, rights allowing, of a trial start; see `render`. Raises Temporary."""
     program = trial.program("dnsmasq")
     if program is None:
         raise Temporary("dnsmasq is not installed; on Debian and Ubuntu: apt-get install dnsmasq-base")
@@ -35,14 +35,15 @@ def judge(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> l
         scratch = settings.model_copy(
             update={"directory": folder, "lease_file": folder / "leases", "dhcp_script": None}
         )
-        files = render(site, scratch, bind).files
+        rendered = render(site, scratch, bind, network)
+        files = rendered.files
         lay(folder, files)
         text = files[CONF].content.decode()
         tested = tools.run([program, "--test", "-C", str(folder / CONF)], timeout=10)
         if tested.code != 0:
             return [_complaint("dnsmasq --test", line, text, folder) for line in tested.text.splitlines()]
-        if trial.obstacle() is None:
-            words = trial.start(folder, site, settings)
+        if trial.obstacle() is None and rendered.view is not None:
+            words = trial.start(folder, rendered.view.site, settings)
             return [_complaint("dnsmasq (trial start)", line, text, folder) for line in words]
     return []
 

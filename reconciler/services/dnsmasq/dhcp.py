@@ -4,8 +4,9 @@ Each network has its own tag (`net-NAME`), so its options reach its clients only
 reservation by itself; a removed or changed one needs SIGHUP; a change in ranges or options needs a restart.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from reconciler.dns.names import is_hostname, parent
 from reconciler.services.dnsmasq import reserved
@@ -52,6 +53,18 @@ def lines(site: Site, part: Mode, lease_file: str) -> tuple[list[str], list[str]
         except Unservable as problem:
             problems.append(f"network {network.name}: {problem}")
     return made, problems
+
+
+def handed_out(conf: str) -> list[IPv4Network | IPv6Network]:
+    """Networks in which a server with this dnsmasq.conf hands addresses out."""
+    found: list[IPv4Network | IPv6Network] = []
+    for line in conf.splitlines():
+        if line.startswith("dhcp-range="):
+            # As `_ranges_v4` and `_ranges_v6` write it: a tag, the first address, the last or a word, the mask.
+            words = line.partition("=")[2].split(",")
+            with contextlib.suppress(ValueError, IndexError):
+                found.append(ip_network(f"{words[1]}/{words[3]}", strict=False))
+    return found
 
 
 def reservations(site: Site, taken: Reserved | None) -> tuple[dict[str, list[str]], list[str]]:

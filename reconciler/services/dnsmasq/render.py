@@ -1,12 +1,14 @@
 """Site to files of dnsmasq, pure: the same site gives the same bytes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reconciler.config import BindSettings, DnsmasqSettings
 from reconciler.services.base import File
 from reconciler.services.dnsmasq import dhcp, hosts, records, reserved
-from reconciler.services.dnsmasq.served import Answers, Mode, classless_addresses, expected, mode, visible
+from reconciler.services.dnsmasq.isolate import View, main_view, own_view
+from reconciler.services.dnsmasq.served import Answers, Mode, classless_addresses, expected, mode
+from reconciler.services.dnsmasq.sight import has
 from reconciler.services.dnsmasq.syntax import Unservable, domain_setting, path, setting, word
 from reconciler.site import Site
 
@@ -22,20 +24,30 @@ _HEADER = "# Written by reconciler from the state repository; changes made here 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Files by path inside dnsmasq's folder, and what could not be rendered, as sentences."""
+    """Files by path inside dnsmasq's folder, and what could not be rendered, as sentences.
+
+    view: what they were rendered from; None for an instance without a network, which has no more to do than to run.
+    """
 
     files: dict[str, File] = field(default_factory=dict)
     complaints: tuple[str, ...] = ()
+    view: View | None = field(default=None, compare=False)
 
 
-def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> Rendered:
-    """All files; none where dnsmasq has nothing to do (clients ask BIND, and there is no DHCP)."""
-    part = mode(site)
-    catalogs = site.zones.keys() - visible(site.zones).keys()
-    site = replace(site, zones=visible(site.zones)) if catalogs else site
+def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None, network: str | None = None) -> Rendered:
+    """All files; none where dnsmasq has nothing to do (clients ask BIND, and there is no DHCP).
+
+    network: whose instance it is; the main one when left out.
+    """
+    view = main_view(site) if network is None else own_view(site, network)
+    return Rendered({CONF: IDLE}) if view is None else _render(view, settings, bind)
+
+
+def _render(view: View, settings: DnsmasqSettings, bind: BindSettings | None) -> Rendered:
+    site, part = view.site, mode(view.site)
     with_dhcp = settings.dhcp and bool(dhcp.active(site))
     if part is Mode.DHCP and not with_dhcp:
-        return Rendered()
+        return Rendered(view=view)
     complaints: list[str] = []
     served = expected(site.zones.values(), part)
     state = reserved.state_of(site)
@@ -43,11 +55,9 @@ def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> 
     names = _names(site if part is Mode.ALONE else state, part, served, domains=named, complaints=complaints)
     conf = [_HEADER]
     try:
-        conf += _listening(site, settings, part, with_dhcp)
+        conf += _listening(view, settings, part, with_dhcp)
         conf += _resolving(site, settings, part)
-        conf += _zones(site, part, bind)
-        # Not even asked of BIND, where they may lie below a zone that is.
-        conf += [domain_setting("local", catalog) for catalog in sorted(catalogs) if part is Mode.FORWARD]
+        conf += _zones(view, part, bind)
         conf += _records(site, part, served, names, complaints)
     except Unservable as problem:
         complaints.append(str(problem))
@@ -64,7 +74,7 @@ def render(site: Site, settings: DnsmasqSettings, bind: BindSettings | None) -> 
     files = {CONF: _file(conf)}
     files |= {f"{HOSTS}/{name}.hosts": _file(lines) for name, lines in sorted(names.lines.items())}
     files |= {f"{RESERVATIONS}/{name}.conf": _file(lines) for name, lines in sorted(reservations.items()) if lines}
-    return Rendered(files, tuple(complaints))
+    return Rendered(files, tuple(complaints), view)
 
 
 def _file(lines: list[str]) -> File:
@@ -85,15 +95,23 @@ def _names(site: Site, part: Mode, served: Answers, *, domains: Collection[str],
     return result
 
 
-def _listening(site: Site, settings: DnsmasqSettings, part: Mode, with_dhcp: bool) -> list[str]:
-    interfaces = {network.settings.interface for network in site.networks.values() if network.settings.interface}
+IDLE = _file([_HEADER, "# No isolated network is served here now.", setting("port", "0")])
+"""Of an instance that has nothing to do: dnsmasq runs, and has no socket."""
+
+
+def _listening(view: View, settings: DnsmasqSettings, part: Mode, with_dhcp: bool) -> list[str]:
+    networks = view.site.networks.values()
+    interfaces = {network.settings.interface for network in networks if network.settings.interface}
     made = [setting("port", "0" if part is Mode.DHCP else str(settings.port))]
     # Virtual addresses come and go with the role: bind-dynamic follows them, but may ask for more rights.
     made.append(setting("bind-dynamic" if settings.dhcp else "bind-interfaces"))
-    made += [setting("listen-address", str(address)) for address in settings.listen]
-    if with_dhcp or not settings.listen:
+    # By its address alone a listener would answer isolated networks too; the interface brings it along anyway.
+    covered = [each for each in networks if with_dhcp and view.others and each.settings.interface]
+    wanted = [each for each in settings.listen if not any(has(network, each) for network in covered)]
+    made += [setting("listen-address", str(address)) for address in wanted]
+    if with_dhcp or not settings.listen or view.sight is not None:
         made += [setting("interface", word(name)) for name in sorted(interfaces)]
-    return made
+    return [*made, *(setting("except-interface", word(name)) for name in view.apart)]
 
 
 def _resolving(site: Site, settings: DnsmasqSettings, part: Mode) -> list[str]:
@@ -115,20 +133,23 @@ def _resolving(site: Site, settings: DnsmasqSettings, part: Mode) -> list[str]:
     return made
 
 
-def _zones(site: Site, part: Mode, bind: BindSettings | None) -> list[str]:
+def _zones(view: View, part: Mode, bind: BindSettings | None) -> list[str]:
     """Our zones: answered here alone, or asked of BIND. dnsmasq cannot write a zone with `/` in its name."""
     if part is Mode.DHCP:
         return []
-    zones = sorted(name for name in site.zones if "/" not in name and name != ".")
+    site, hidden = view.site, [domain_setting("local", domain) for domain in view.hidden]
+    hidden += [setting("rev-server", str(prefix)) for prefix in view.prefixes]
+    zones = sorted(name for name in view.asked or site.zones if "/" not in name and name != ".")
     if part is Mode.ALONE:
-        domains = sorted({*zones, *(network.domain for network in site.networks.values())})
-        return [domain_setting("local", domain) for domain in domains]
+        domains = {*zones, *(network.domain for network in site.networks.values())} - {*view.hidden}
+        return [*(domain_setting("local", domain) for domain in sorted(domains)), *hidden]
     if bind is None:
         raise Unservable("dns.authoritative is bind, but node.yaml has no `bind:` section to forward to; write one")
     target = f"{word(bind.address)}#{bind.port}"
     return [
         *(domain_setting("server", zone, target) for zone in zones),
         *(domain_setting("rebind-domain-ok", zone) for zone in zones),
+        *hidden,
     ]
 
 

@@ -32,8 +32,8 @@ class Action(IntEnum):
 class Change:
     """A change: files, action, and what clients get before and after it.
 
-    asks: dnsmasq answers DNS. own: it answers from its own files, so putting those back brings the old
-    answers back.
+    asks: dnsmasq answers DNS. asked: it did so before. own: it answers from its own files, so putting those back brings
+    the old answers back. first: it gives up what another server takes.
     """
 
     swaps: Mapping[str, Swap]
@@ -44,17 +44,30 @@ class Change:
     own: bool
     outcome: Outcome
     outcome_before: Outcome
+    asked: bool = True
+    first: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The dnsmasq that is meant: its name for people, its files, who asks it, and its unit."""
+
+    name: str
+    folder: Folder
+    asker: Asker
+    unit: str
 
 
 class StagedChange:
     """See services.base.Staged."""
 
-    def __init__(self, change: Change, folder: Folder, asker: Asker, unit: str, effects: Effects) -> None:
+    def __init__(self, change: Change, server: Server, effects: Effects) -> None:
         self._change = change
-        self._folder = folder
-        self._asker = asker
-        self._unit = unit
+        self._name = server.name
+        self._folder = server.folder
+        self._asker = server.asker
+        self._unit = server.unit
         self._effects = effects
         self._action = change.action
 
@@ -63,24 +76,29 @@ class StagedChange:
         """Nothing: dnsmasq keeps no serials, and after a crash its files tell where it stands."""
         return {}
 
+    @property
+    def first(self) -> bool:
+        """See services.base.Staged."""
+        return self._change.first
+
     def commit(self, say: Say) -> Outcome:
         """Swap the files in, have dnsmasq read them, ask it. See services.base.Staged for what it raises."""
         change = self._change
-        was_alive = not change.asks or self._asker.alive()
+        was_alive = not (change.asks and change.asked) or self._asker.alive()
         if not was_alive:
-            say(f"dnsmasq does not answer; restarting {self._unit}")
+            say(f"{self._name} does not answer; restarting {self._unit}")
             self._action = Action.RESTART
         try:
             self._folder.carry_out(change.swaps, self._effects)
             self._act()
-            self._verify(change.before, change.after)
+            self._verify(change.before, change.after, asks=change.asks)
         except NotPrimary:
             raise
         except (ReconcilerError, OSError) as error:
             restored = self._put_back(say)
             if restored and was_alive and not isinstance(error, OSError):
-                raise ApplyFailed(f"dnsmasq: {error}; its old files are back and it answers as before") from error
-            raise Temporary(f"dnsmasq: {error}; its old files are back") from error
+                raise ApplyFailed(f"{self._name}: {error}; its old files are back and it answers as before") from error
+            raise Temporary(f"{self._name}: {error}; its old files are back") from error
         for line in change.notes:
             say(line)
         return change.outcome
@@ -88,7 +106,7 @@ class StagedChange:
     def undo(self, say: Say) -> Outcome:
         """See services.base.Staged."""
         if not self._put_back(say):
-            say("dnsmasq: the old files are back, but it does not answer as before")
+            say(f"{self._name}: the old files are back, but it does not answer as before")
         return self._change.outcome_before
 
     def discard(self) -> None:
@@ -101,8 +119,8 @@ class StagedChange:
         elif self._action is Action.RELOAD:
             self._effects.ask_helper("reload", self._unit)
 
-    def _verify(self, before: Answers, after: Answers) -> None:
-        if not self._change.asks:
+    def _verify(self, before: Answers, after: Answers, *, asks: bool) -> None:
+        if not asks:
             return
         if self._action is Action.RESTART and not until(self._asker.alive, _PATIENCE):
             raise Temporary("it does not answer after the restart")
@@ -127,12 +145,12 @@ class StagedChange:
         before, after = (change.after, change.before) if change.own else ({}, {})
         try:
             self._folder.put_back(change.swaps, self._effects)
-            say("dnsmasq: put the old files back")
+            say(f"{self._name}: put the old files back")
             self._act()
-            self._verify(before, after)
+            self._verify(before, after, asks=change.asked and (change.asks or change.first))
         except NotPrimary:
             raise
         except (ReconcilerError, OSError) as error:
-            say(f"dnsmasq: putting back: {error}")
+            say(f"{self._name}: putting back: {error}")
             return False
         return True
