@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 
 from reconciler.dns.zone import SOA
+from reconciler.leases.lease import Lease
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -86,10 +87,11 @@ class FoundView:
 
 
 class FoundSecret(NamedTuple):
-    """Something to be put into the node's secrets folder. name: of the file. Never shown."""
+    """Something to be put into the node's secrets folder. name: of the file. where: path:line. Never shown."""
 
     name: str
     value: str
+    where: str = ""
 
     def __repr__(self) -> str:
         return f"FoundSecret({self.name!r}, hidden)"
@@ -119,7 +121,11 @@ class FoundDns:
 
 @dataclass(frozen=True, slots=True)
 class FoundReservation:
-    """A `dhcp-host` or ethers line: who gets which address or name."""
+    """A `dhcp-host` or ethers line: who gets which address or name.
+
+    name: as written, relative or with a domain. lease: seconds, None where the line has none of its own.
+    plain: a host of the state can say all of it; else why not, in `reason`.
+    """
 
     macs: tuple[str, ...] = ()
     name: str = ""
@@ -127,11 +133,17 @@ class FoundReservation:
     lease: int | None = None
     path: str = ""
     number: int = 0
+    reason: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether a host entry can stand for it."""
+        return not self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class FoundName:
-    """A name with an address from a hosts file, `address=`, `host-record=` …; absolute where the file says so."""
+    """A name with an address from a hosts file or `host-record=`; as written."""
 
     name: str
     address: Address
@@ -142,7 +154,10 @@ class FoundName:
 
 @dataclass(frozen=True, slots=True)
 class FoundRange:
-    """A `dhcp-range`. tag, interface: what it is for, "" where nothing says."""
+    """A `dhcp-range`. tag, interface: what it is for, "" where nothing says.
+
+    prefix: where a netmask or length is written. mode: static, proxy, or IPv6 words such as ra-only, with commas.
+    """
 
     first: Address
     last: Address
@@ -151,46 +166,73 @@ class FoundRange:
     tag: str = ""
     interface: str = ""
     mode: str = ""
+    path: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOption:
+    """A plain `dhcp-option`: its name in dnsmasq (or number), values, and the one tag that it is for ("" for all)."""
+
+    name: str
+    values: tuple[str, ...]
+    tag: str = ""
+    version: int = 4
+    path: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FoundDhcp:
     """dnsmasq.conf with its conf-dir, hosts files, ethers and lease files.
 
-    options: values by option name, by tag ("" for all). domains: by prefix, and the plain `domain=` under None.
-    records: what cname=, mx-host=, srv-host=, txt-record=, ptr-record= … say. leases: names in force, for the report.
+    domains: by prefix, and the plain `domain=` under None. records: what cname=, mx-host=, srv-host=, txt-record=,
+    ptr-record= … say. local: domains of `local=` and `server=/…/` that lead to no other server. listen: addresses.
+    ttl, negative_ttl: local-ttl and neg-ttl. dns: it answers DNS at all (port 0: not). raw: each line as it could stand
+    in a hatch, by path and number. leases: those in the lease files.
     """
 
     ranges: tuple[FoundRange, ...] = ()
     reservations: tuple[FoundReservation, ...] = ()
     names: tuple[FoundName, ...] = ()
     records: tuple[FoundRecord, ...] = ()
-    options: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    options: tuple[FoundOption, ...] = ()
     domains: Mapping[Prefix | None, str] = field(default_factory=dict)
     interfaces: tuple[str, ...] = ()
+    listen: tuple[Address, ...] = ()
     forwarders: tuple[Address, ...] = ()
-    hatches: Mapping[str, str] = field(default_factory=dict)
+    local: tuple[str, ...] = ()
+    ttl: int | None = None
+    negative_ttl: int | None = None
+    dns: bool = True
+    raw: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    leases: tuple[Lease, ...] = ()
     lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPublication:
-    """One account of ddclient.conf; its password under `secret` among the secrets."""
+    """One account of ddclient.conf: fields as `wan.publish` has them; `secret` and `secrets` name secrets."""
 
     protocol: str
     domain: str
     names: tuple[str, ...]
+    family: str = "ipv4"
     server: str = ""
     login: str = ""
     secret: str = ""
+    zone: str = ""
+    ttl: str = ""
+    tls: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundWan:
-    """ddclient.conf. watch: how it learns the address, as (key, value) of the state's `watch:`."""
+    """ddclient.conf. watch: how it learns the address, as (key, value, family) of the state's `watch:`."""
 
-    watch: tuple[tuple[str, str], ...] = ()
+    watch: tuple[tuple[str, str, str], ...] = ()
     publications: tuple[FoundPublication, ...] = ()
     secrets: tuple[FoundSecret, ...] = ()
     lines: tuple[Line, ...] = ()
