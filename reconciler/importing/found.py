@@ -188,8 +188,9 @@ class FoundDhcp:
 
     domains: by prefix, and the plain `domain=` under None. records: what cname=, mx-host=, srv-host=, txt-record=,
     ptr-record= … say. local: domains of `local=` and `server=/…/` that lead to no other server. listen: addresses.
-    ttl, negative_ttl: local-ttl and neg-ttl. dns: it answers DNS at all (port 0: not). raw: each line as it could stand
-    in a hatch, by path and number. leases: those in the lease files.
+    ttl, negative_ttl: local-ttl and neg-ttl. dns: it answers DNS at all (port 0: not). no_router: interfaces where it
+    does not announce itself as a router (ra-param with lifetime 0). raw: each line as it could stand in a hatch, by
+    path and number. leases: those in the lease files.
     """
 
     ranges: tuple[FoundRange, ...] = ()
@@ -205,6 +206,7 @@ class FoundDhcp:
     ttl: int | None = None
     negative_ttl: int | None = None
     dns: bool = True
+    no_router: tuple[str, ...] = ()
     raw: Mapping[tuple[str, int], str] = field(default_factory=dict)
     leases: tuple[Lease, ...] = ()
     lines: tuple[Line, ...] = ()

@@ -28,7 +28,6 @@ ELSEWHERE = {
         ["auth-zone", "auth-server", "auth-peer", "auth-sec-servers", "auth-soa", "auth-ttl"],
         "authoritative zones are BIND's here (dns.authoritative: bind)",
     ),
-    "ra-param": "see `router_advertisement_default:` of a network",
     "conf-script": "a program that prints configuration; it was not run",
     "interface-name": "write the host with its address",
 }

@@ -79,6 +79,7 @@ class _Reading:
         self._forwarders: list[Address] = []
         self._local: list[str] = []
         self._times: dict[str, int] = {}
+        self._no_router: list[str] = []
         self._hosts: list[str] = []
         self._seen: dict[str, str] = {}
         self._leases: tuple[Lease, ...] = ()
@@ -92,6 +93,7 @@ class _Reading:
             "host-record": self._host_record,
             "interface": self._interface,
             "listen-address": self._listens,
+            "ra-param": self._advertisement,
             "local-ttl": self._time,
             "neg-ttl": self._time,
             "addn-hosts": self._hosts_file,
@@ -213,6 +215,15 @@ class _Reading:
         self._times[statement.key] = int(value)
         return "dns.ttl" if statement.key == "local-ttl" else "dns.negative_ttl"
 
+    def _advertisement(self, statement: Statement) -> str:
+        """`ra-param=INTERFACE,[mtu:N,][high,|low,]INTERVAL[,LIFETIME]`: the lifetime alone is of interest."""
+        interface, *rest = map(syntax.plain, syntax.split(statement.value))
+        numbers = [word for word in rest if word.isdecimal()]
+        if len(numbers) < 2 or int(numbers[-1]):
+            raise BadLine("of this only `no default router` (lifetime 0) can be said")
+        self._no_router.append(interface)
+        return "router_advertisement_default: no"
+
     def _hosts_file(self, statement: Statement) -> str:
         self._hosts.append(syntax.plain(statement.value))
         return "its names were read"
@@ -271,6 +282,7 @@ class _Reading:
             self._times.get("local-ttl"),
             self._times.get("neg-ttl"),
             self._seen.get("port") != "0",
+            tuple(self._no_router),
             self._raw,
             self._leases,
             (*self._lines, *self._reader.lines),
