@@ -1,6 +1,7 @@
 """The `reconciler` command. Commands live in files of their own and are imported when they are called."""
 
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -32,6 +33,7 @@ _COMMANDS = {
     "resume": "End a pause.",
     "rollback": "Bring the state of an older commit back.",
     "bootstrap": "Write what a node needs before the daemon: DRBD, heartbeat, network, firewall.",
+    "import": "Make a state repository of what the servers have now.",
     "init": "Set this node up: repository, hooks, node.yaml.",
     "backup": "Pack what is needed to start again on empty disks.",
     "restore": "Set an empty node up from a backup.",
@@ -51,7 +53,9 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
+        # A module cannot have a keyword's name.
+        suffix = "_" if keyword.iskeyword(cmd_name) else ""
+        module = importlib.import_module(f"reconciler.cli.{cmd_name}{suffix}")
         command: click.Command = module.command
         return command
 

@@ -34,6 +34,10 @@ class Line(NamedTuple):
     note: str = ""
 
 
+INHERIT = -1
+"""TTL of a record that has none of its own: dnsmasq's have not."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
     """One record; `rdata` is canonical text (reconciler.dns.rdata). path, number: the line that it comes from."""
@@ -187,7 +191,7 @@ class FoundDhcp:
     """dnsmasq.conf with its conf-dir, hosts files, ethers and lease files.
 
     domains: by prefix, and the plain `domain=` under None. records: what cname=, mx-host=, srv-host=, txt-record=,
-    ptr-record= … say. local: domains of `local=` and `server=/…/` that lead to no other server. listen: addresses.
+    ptr-record= … say. local: domains that `local=` says are ours, with the line. listen: addresses.
     ttl, negative_ttl: local-ttl and neg-ttl. dns: it answers DNS at all (port 0: not). no_router: interfaces where it
     does not announce itself as a router (ra-param with lifetime 0). raw: each line as it could stand in a hatch, by
     path and number. leases: those in the lease files.
@@ -202,7 +206,7 @@ class FoundDhcp:
     interfaces: tuple[str, ...] = ()
     listen: tuple[Address, ...] = ()
     forwarders: tuple[Address, ...] = ()
-    local: tuple[str, ...] = ()
+    local: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     ttl: int | None = None
     negative_ttl: int | None = None
     dns: bool = True

@@ -8,7 +8,16 @@ from ipaddress import ip_address
 from reconciler.checks.lookup import PrefixMap, enclosing
 from reconciler.dns import names
 from reconciler.dns.reverse import ReverseZone, parse_zone, ptr_name
-from reconciler.importing.found import Address, Fate, FoundDhcp, FoundName, FoundRecord, FoundReservation, FoundZone
+from reconciler.importing.found import (
+    INHERIT,
+    Address,
+    Fate,
+    FoundDhcp,
+    FoundName,
+    FoundRecord,
+    FoundReservation,
+    FoundZone,
+)
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.networks import Planned
 
@@ -253,7 +262,7 @@ class _Join:
     def _plain(self, owner: str, items: list[FoundName]) -> None:
         for item in items:
             rtype = "A" if item.address.version == 4 else "AAAA"
-            self._people.records.append(FoundRecord(owner, -1, rtype, str(item.address), item.path, item.number))
+            self._people.records.append(FoundRecord(owner, INHERIT, rtype, str(item.address), item.path, item.number))
         self._told(items, f"a record in zones/: {owner}")
 
     def _reserve(self, item: FoundReservation, dhcp: FoundDhcp) -> None:

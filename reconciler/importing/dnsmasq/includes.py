@@ -37,11 +37,15 @@ class Reader:
             if statement.key in ("conf-file", "servers-file"):
                 yield from self._included(statement, [syntax.plain(statement.value)])
             elif statement.key == "conf-dir":
-                yield from self._included(statement, self._folder(statement))
+                yield from self.folder(statement)
             elif statement.key in _LINES_OF:
                 yield from self._values(statement)
             else:
                 yield statement
+
+    def folder(self, statement: Statement) -> Iterator[Statement]:
+        """All statements of a conf-dir."""
+        yield from self._included(statement, self._folder(statement))
 
     def _parsed(self, path: str, number: int, text: str) -> Statement | None:
         try:

@@ -39,12 +39,13 @@ def read_dnsmasq(
     hosts: Sequence[str] = (),
     ethers: str | None = None,
     leases: str | None = None,
+    folder: str = "",
     root: Path | None = None,
     progress: Progress = _silent,
 ) -> FoundDhcp:
     """What dnsmasq.conf and the files beside it say. Raises Refused where a named file cannot be read at all.
 
-    hosts: further hosts files. ethers, leases: in place of those that dnsmasq.conf leads to. root: a folder with a copy
+    folder: a conf-dir beside it, as the init script's CONFIG_DIR has it. hosts: further hosts files. ethers, leases: in place of those that dnsmasq.conf leads to. root: a folder with a copy
     of the machine's disk, where all paths are.
     """
     source = Source(root)
@@ -57,6 +58,8 @@ def read_dnsmasq(
             raise Refused(f"{path}: {error}") from None
     if conf:
         reading.conf(conf)
+        if folder:
+            reading.conf_dir(conf, folder)
     reading.beside(hosts, ethers, leases, with_defaults=conf is not None)
     return reading.found()
 
@@ -77,7 +80,7 @@ class _Reading:
         self._interfaces: list[str] = []
         self._listen: list[Address] = []
         self._forwarders: list[Address] = []
-        self._local: list[str] = []
+        self._local: dict[str, tuple[str, int]] = {}
         self._times: dict[str, int] = {}
         self._no_router: list[str] = []
         self._hosts: list[str] = []
@@ -111,6 +114,11 @@ class _Reading:
                     self._progress(f"{path}: {len(self._lines)} lines")
         except Unreadable as error:
             raise Refused(f"{path}: {error}") from None
+
+    def conf_dir(self, path: str, folder: str) -> None:
+        """Read a folder that no file names, with its filters, as `conf-dir=` would."""
+        for statement in self._reader.folder(Statement(path, 0, "conf-dir", folder, f"conf-dir={folder}")):
+            self._statement(statement)
 
     def _statement(self, statement: Statement) -> None:
         key = statement.key
@@ -178,8 +186,9 @@ class _Reading:
         value = syntax.plain(statement.value)
         if value.startswith("/"):
             *domains, target = value[1:].split("/")
-            if target in ("", "#") and target == "":
-                self._local += [name for name in map(_absolute, domains) if name]
+            if not target:
+                place = (statement.path, statement.number)
+                self._local |= {name: place for name in map(_absolute, domains) if name}
                 return "the site answers for its own zones"
             raise _Hatch(f"names that are asked of {target}")
         address = address_of(value)
@@ -278,7 +287,7 @@ class _Reading:
             tuple(dict.fromkeys(self._interfaces)),
             tuple(dict.fromkeys(self._listen)),
             tuple(dict.fromkeys(self._forwarders)),
-            tuple(dict.fromkeys(self._local)),
+            self._local,
             self._times.get("local-ttl"),
             self._times.get("neg-ttl"),
             self._seen.get("port") != "0",

@@ -8,13 +8,10 @@ from reconciler.errors import BadName, BadRdata
 from reconciler.importing.dnsmasq import syntax
 from reconciler.importing.dnsmasq.hosts import address_of, is_name
 from reconciler.importing.dnsmasq.syntax import BadLine, Statement
-from reconciler.importing.found import FoundName, FoundRecord
+from reconciler.importing.found import INHERIT, FoundName, FoundRecord
 
 Complete = Callable[[str], str]
 """The absolute name of one as written."""
-
-DEFAULT = -1
-"""TTL of a record that has none of its own."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -57,7 +54,7 @@ _Row = tuple[str, int, str, str]
 
 
 def _cname(words: list[str]) -> Iterator[_Row]:
-    ttl = DEFAULT
+    ttl = INHERIT
     if len(words) > 2 and words[-1].isdecimal():
         ttl = _number(words.pop())
     if len(words) < 2:
@@ -69,43 +66,43 @@ def _cname(words: list[str]) -> Iterator[_Row]:
 def _mx(words: list[str]) -> Iterator[_Row]:
     if len(words) < 2 or not words[1]:
         raise BadLine("without a target it means the host that mx-target names")
-    yield words[0], DEFAULT, "MX", f"{_number(words[2] if len(words) > 2 else '', 1)} {names.parse(words[1])}"
+    yield words[0], INHERIT, "MX", f"{_number(words[2] if len(words) > 2 else '', 1)} {names.parse(words[1])}"
 
 
 def _srv(words: list[str]) -> Iterator[_Row]:
     owner, target, port, priority, weight = (*words, "", "", "", "")[:5]
     if not target:
-        yield owner, DEFAULT, "SRV", "0 0 0 ."
+        yield owner, INHERIT, "SRV", "0 0 0 ."
         return
     if not owner.count(".") > 1:
         raise BadLine("its name takes the domain of the machine that dnsmasq runs on")
     numbers = f"{_number(priority, 0)} {_number(weight, 0)} {_number(port, 1)}"
-    yield owner, DEFAULT, "SRV", f"{numbers} {names.parse(target)}"
+    yield owner, INHERIT, "SRV", f"{numbers} {names.parse(target)}"
 
 
 def _txt(words: list[str]) -> Iterator[_Row]:
-    yield words[0], DEFAULT, "TXT", " ".join(map(_quoted, words[1:] or [""]))
+    yield words[0], INHERIT, "TXT", " ".join(map(_quoted, words[1:] or [""]))
 
 
 def _ptr(words: list[str]) -> Iterator[_Row]:
-    yield words[0], DEFAULT, "PTR", names.parse(words[1])
+    yield words[0], INHERIT, "PTR", names.parse(words[1])
 
 
 def _naptr(words: list[str]) -> Iterator[_Row]:
     owner, order, preference, flags, service, regexp, replacement = (*words, "")[:7]
     text = f"{_number(order)} {_number(preference)} {_quoted(flags)} {_quoted(service)} {_quoted(regexp)}"
-    yield owner, DEFAULT, "NAPTR", f"{text} {names.parse(replacement) if replacement else '.'}"
+    yield owner, INHERIT, "NAPTR", f"{text} {names.parse(replacement) if replacement else '.'}"
 
 
 def _caa(words: list[str]) -> Iterator[_Row]:
     owner, flags, tag, value = words
-    yield owner, DEFAULT, "CAA", f"{_number(flags)} {tag} {_quoted(value)}"
+    yield owner, INHERIT, "CAA", f"{_number(flags)} {tag} {_quoted(value)}"
 
 
 def _raw(words: list[str]) -> Iterator[_Row]:
     rtype = rdata.canonical_type(f"TYPE{_number(words[1])}")
     digits = re.sub(r"[^0-9A-Fa-f]", "", "".join(words[2:]))
-    yield words[0], DEFAULT, rtype, f"\\# {len(digits) // 2} {digits}"
+    yield words[0], INHERIT, rtype, f"\\# {len(digits) // 2} {digits}"
 
 
 _KINDS: dict[str, Callable[[list[str]], Iterator[_Row]]] = {

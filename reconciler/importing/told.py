@@ -1,0 +1,86 @@
+"""What an import says: to a person at the terminal, to a program, and in full to a file."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from reconciler.importing.found import Fate
+from reconciler.importing.join import Joined
+from reconciler.importing.proof import Finding
+
+_SHOWN = 100
+"""Lines of one kind on a terminal."""
+
+
+def _line(word: str, text: str) -> str:
+    return f"{word:<9} {text}"
+
+
+def summary(joined: Joined) -> Iterator[str]:
+    """Counts, guesses, and everything that was not taken."""
+    counts = joined.counts
+    fates = Counter(line.fate for line in joined.lines)
+    yield _line(
+        "read",
+        f"{len(joined.lines)} lines and statements: {fates[Fate.TAKEN]} taken, {fates[Fate.HATCH]} kept as raw text, "
+        f"{fates[Fate.LEFT]} left",
+    )
+    yield _line(
+        "made",
+        f"{counts['hosts']} hosts ({counts['joined']} from DNS and DHCP), {counts['networks']} networks, "
+        f"{counts['zones']} zones, {counts['records']} further records",
+    )
+    yield from _some("guessed", list(joined.guesses))
+    yield from _some("differs", list(joined.settled.differences))
+    yield from _some("warning", [str(problem) for problem in joined.settled.warnings])
+    for fate, word in ((Fate.HATCH, "raw"), (Fate.LEFT, "left")):
+        yield from _some(
+            word,
+            [f"{line.path}:{line.number}: {line.text} – {line.note}" for line in joined.lines if line.fate is fate],
+        )
+
+
+def _some(word: str, texts: list[str]) -> Iterator[str]:
+    for text in texts[:_SHOWN]:
+        yield _line(word, text)
+    if len(texts) > _SHOWN:
+        yield _line(word, f"… and {len(texts) - _SHOWN} more; the report has them all")
+
+
+def secrets(joined: Joined, folder: Path | None) -> Iterator[str]:
+    """Where secrets are, or where they have to be put."""
+    for secret in joined.secrets:
+        if folder is not None:
+            yield _line("secret", f"{folder / secret.name}: copy it to the nodes' /etc/reconciler/secrets/")
+        else:
+            source = f" ({secret.where})" if secret.where else ""
+            yield _line("secret", f"put the value of {secret.name}{source} into /etc/reconciler/secrets/{secret.name}")
+
+
+def findings(found: list[Finding]) -> Iterator[str]:
+    """The outcome of a comparison."""
+    for item in found:
+        yield _line("same" if item.same else "differs", item.what)
+        for text in item.details:
+            yield f"{'':<9}   {text}"
+
+
+def report(joined: Joined) -> str:
+    """Every line of input and what became of it."""
+    lines = [f"{line.path}:{line.number}: {line.fate}: {line.text}  ({line.note})" for line in joined.lines]
+    return "\n".join([*summary(joined), "", "Every line:", *lines, ""])
+
+
+def document(joined: Joined, proof: list[Finding] | None) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "counts": dict(joined.counts),
+        "guesses": list(joined.guesses),
+        "differences": list(joined.settled.differences),
+        "warnings": [str(problem) for problem in joined.settled.warnings],
+        "lines": [line._asdict() for line in joined.lines],
+        "secrets": [{"name": secret.name, "where": secret.where} for secret in joined.secrets],
+        "files": sorted(joined.settled.files),
+        "verify": None if proof is None else [item._asdict() for item in proof],
+    }

@@ -1,0 +1,98 @@
+"""Views of named.conf: what all have alike is written once, what differs in a file of each view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.dns.records import Key, RRset, group
+from reconciler.importing.found import Fate, FoundDns, FoundView, FoundZone
+from reconciler.importing.ledger import Ledger
+from reconciler.state import schema
+
+SAID = "views" in schema.Site.model_fields
+"""Whether this release's state can tell views apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Zones by how they are written. shared: what all views of a zone have. own: what one view has otherwise.
+
+    by_view: every version that the state is to serve, as found. documents: `views:` of site.yaml; by_zone: those of
+    each zone.
+    """
+
+    shared: tuple[FoundZone, ...]
+    own: tuple[FoundZone, ...]
+    by_view: Mapping[tuple[str, str], FoundZone]
+    documents: Mapping[str, Any]
+    by_zone: Mapping[str, tuple[str, ...]]
+
+
+def arrange(dns: FoundDns, ledger: Ledger) -> Seen:
+    """Take the zones apart. Where the state has no views, the inside's versions are taken alone."""
+    versions: dict[str, dict[str, FoundZone]] = {}
+    for zone in dns.zones:
+        versions.setdefault(zone.name, {})[zone.view] = zone
+    if not dns.views or not SAID:
+        return _one_each(dns, versions, ledger)
+    shared: list[FoundZone] = []
+    own: list[FoundZone] = []
+    for found in versions.values():
+        alike, different = _split(found)
+        shared.append(alike)
+        own += different
+    by_view = {(zone.name, zone.view): zone for zone in dns.zones}
+    by_zone = {name: tuple(found) for name, found in versions.items()}
+    return Seen(tuple(shared), tuple(own), by_view, _documents(dns.views), by_zone)
+
+
+def _one_each(dns: FoundDns, versions: Mapping[str, Mapping[str, FoundZone]], ledger: Ledger) -> Seen:
+    order = {view.name: _inside(view) for view in dns.views}
+    taken: list[FoundZone] = []
+    for name, found in versions.items():
+        first = min(found.values(), key=lambda zone: order.get(zone.view, (0, 0)))
+        taken.append(replace(first, view=""))
+        for view, zone in found.items():
+            if zone is not first:
+                why = f"the state has one version of {name} here, that of view {first.view}, not that of {view}"
+                ledger.guess(why)
+                ledger.mark(zone.path, 1, Fate.LEFT, why)
+    by_view = {(zone.name, ""): zone for zone in taken}
+    return Seen(tuple(taken), (), by_view, {}, {})
+
+
+def _inside(view: FoundView) -> tuple[int, int]:
+    """Sorts views with the site's own clients first."""
+    return ("any" in view.clients, not view.recursion)
+
+
+def _split(found: Mapping[str, FoundZone]) -> tuple[FoundZone, list[FoundZone]]:
+    """What all versions have alike, and for each view its other RRsets; an RRset of a view replaces the shared one."""
+    zones = list(found.values())
+    first = zones[0]
+    if len(zones) == 1:
+        return first, []
+    grouped: list[dict[Key, RRset]] = [
+        group((item.owner, item.ttl, item.rtype, item.rdata) for item in zone.records) for zone in zones
+    ]
+    alike = {key for key, rrset in grouped[0].items() if all(other.get(key) == rrset for other in grouped[1:])}
+    same_soa = all(zone.soa == first.soa for zone in zones)
+    shared = replace(first, view="", records=tuple(item for item in first.records if (item.owner, item.rtype) in alike))
+    own = [
+        replace(zone, records=tuple(item for item in zone.records if (item.owner, item.rtype) not in alike))
+        for zone in zones
+    ]
+    return shared, [zone for zone in own if zone.records or not same_soa]
+
+
+def _documents(views: tuple[FoundView, ...]) -> dict[str, Any]:
+    """`views:` of site.yaml. The first that is not for everybody has the zones that name no view."""
+    whole = next((view.name for view in views if "any" not in view.clients), views[0].name)
+    return {
+        view.name: {
+            "clients": list(view.clients),
+            **({"zones": "all"} if view.name == whole else {}),
+            "recursion": "yes" if view.recursion else "no",
+        }
+        for view in views
+    }
