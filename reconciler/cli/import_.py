@@ -71,8 +71,8 @@ def command(
 ) -> None:
     """Make a state repository of what BIND, dnsmasq and ddclient are configured with now.
 
-    Without FILEs it looks at the usual places. Servers and their files are only read. The output folder must be empty or
-    new; with --verify and a folder that has a state already nothing is written, and that state is compared.
+    Without FILEs it looks at the usual places. Servers and their files are only read. The output folder must be empty
+    or new; with --verify and a folder that has a state already nothing is written, and that state is compared.
     """
     inputs = _inputs(_Inputs(named, dnsmasq, "", hosts, ethers, leases, ddclient), root)
     name = site or output.absolute().name

@@ -106,7 +106,7 @@ class Draft:
 
     def _relative(self, person: Person, name: str) -> str:
         """A name as it is written in the host's entry: relative where all its networks have one domain."""
-        homes = {self.scene.home(address) for address in person.addresses} or {person.network}
+        homes = {self.scene.home(address) for address in person.addresses} - {""} or {person.network}
         domains = {self.scene.domain(home) for home in homes}
         domain = domains.pop() if len(domains) == 1 else ""
         if not domain or not names.is_under(name, domain) or name == domain:

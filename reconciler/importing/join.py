@@ -58,7 +58,7 @@ def join(dns: FoundDns, dhcp: FoundDhcp, wan: FoundWan, *, site: str, progress: 
     settled = settle(draft, work.seen.by_view, dhcp, ledger, progress)
     counts = {
         "hosts": len(draft.hosts),
-        "joined": sum(bool(person.macs) and bool(person.served) for person in draft.hosts.values()),
+        "joined": sum(bool(person.macs) for person in draft.hosts.values()),
         "networks": len(draft.site.get("networks", {})),
         "zones": len(settled.site.zones),
         "records": sum(len(zone.records) for zone in draft.zones) - len(people.served(draft.hosts)),
@@ -210,6 +210,9 @@ class _Work:
         tags = {tag: network.name for network in self._networks for tag in network.tags}
         tags = {tag: name for tag, name in tags.items() if tag not in self._dhcp.interfaces}
         for line in self._ledger.lines:
+            if line.text == "no-resolv" and self._dhcp.forwarders:
+                self._ledger.mark(line.path, line.number, Fate.TAKEN, "dns.forwarders")
+                continue
             raw = self._dhcp.raw.get((line.path, line.number))
             if line.fate is Fate.HATCH and raw is not None:
                 text = re.sub(r"\btag:(!?)([^,\s]+)", lambda match: _tag(match, tags), raw)

@@ -19,12 +19,12 @@ class Ledger:
                 self._places.setdefault((line.path, line.number), []).append(index)
         self._guesses: dict[str, None] = {}
 
-    def mark(self, path: str, number: int, fate: Fate, note: str) -> None:
-        """Say what became of a line; one that nobody has told of yet is added."""
+    def mark(self, path: str, number: int, fate: Fate, note: str, text: str = "") -> None:
+        """Say what became of a line; one that nobody has told of yet is added, with its text."""
         places = self._places.get((path, number))
         if places is None:
             self._places[path, number] = [len(self._lines)]
-            self._lines.append(Line(path, number, "", fate, note))
+            self._lines.append(Line(path, number, text, fate, note))
             return
         for index in places:
             self._lines[index] = self._lines[index]._replace(fate=fate, note=note)

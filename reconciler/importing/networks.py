@@ -187,10 +187,12 @@ class _Work:
                     network.reverse.append(name)
 
     def addresses(self) -> None:
-        """Private addresses in hosts files and reservations that lie in no network: a /24 each."""
-        found = [name.address for name in self._dhcp.names]
-        found += [address for item in self._dhcp.reservations for address in item.addresses]
-        for address in found:
+        """Private addresses of bare names, and of names in domains of ours, that lie in no network: a /24 each."""
+        ours = {*self._dhcp.domains.values(), *self._dhcp.local, *(zone.name for zone in self._dns.zones)}
+        for item in self._dhcp.names:
+            address = item.address
+            if "." in item.name and not any(item.name.endswith(f".{domain[:-1]}") for domain in ours):
+                continue
             if address.version == 4 and address.is_private and not address.is_unspecified:
                 prefix = ip_network(f"{address}/24", strict=False)
                 if self._of(prefix) is None and isinstance(prefix, IPv4Network):
@@ -248,9 +250,12 @@ class _Work:
                     assert isinstance(prefix, IPv6Network)
                     counts[next(iter(homes))][prefix] += 1
         for network, counter in zip(self.networks, counts, strict=True):
-            if counter and not network.ipv6 and not network.prefix_from:
+            if counter and not network.ipv6:
                 network.ipv6 = counter.most_common(1)[0][0]
-                self._ledger.guess(f"{network.ipv6} is the IPv6 prefix of {network.ipv4}, from hosts in both")
+                what = f"{network.ipv6} is the IPv6 prefix of {network.ipv4}, from hosts in both"
+                moves = f"; `ipv6: {{prefix_from: {network.prefix_from}}}` would follow one that moves"
+                self._ledger.guess(what + (moves if network.prefix_from else ""))
+                network.prefix_from = ""
 
     def _zone_v6(self, address: Address) -> Prefix | None:
         lengths = (zone.network for _, zone in self._zones if zone.network.version == 6)
@@ -339,7 +344,8 @@ class _Work:
             own = names.labels(network.domain)[0] if network.domain and domains[network.domain] == 1 else ""
             alone = "lan" if len(self.networks) == 1 else ""
             prefix = str(network.ipv4 or network.ipv6 or network.prefix_from).split("/", 1)[0].replace(":", "-")
-            choices = (*sorted(network.tags), own, alone, network.interface, f"net-{prefix.strip('-')}")
+            tags = sorted(network.tags - set(self._dhcp.interfaces))
+            choices = (*tags, own, alone, network.interface, f"net-{prefix.strip('-')}")
             network.name = next(item for item in choices if IDENTIFIER.fullmatch(item) and item not in taken)
             taken.add(network.name)
 

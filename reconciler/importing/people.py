@@ -156,7 +156,7 @@ class _Join:
             addresses: list[Address] = [ip_address(record.rdata) for record in mine]
             homes = [self._scene.home(address) for address in addresses]
             ttls = {record.ttl for record in mine}
-            if not all(homes) or len(ttls) > 1:
+            if not any(homes) or len(ttls) > 1:
                 continue
             zone = enclosing(owner, self._scene.zones)
             ttl = ttls.pop()
@@ -208,7 +208,7 @@ class _Join:
             self._contradicted(items, owner)
         elif known is None and any(address in self._owners for address in addresses):
             self._further_name(owner, items)
-        elif known is None and not all(self._scene.home(address) for address in addresses):
+        elif known is None and not any(self._scene.home(address) for address in addresses):
             self._plain(owner, items)
         else:
             person = known or Person(owner, extra=True)
@@ -270,8 +270,8 @@ class _Join:
         addresses = [self._whole(address, item) for address in item.addresses]
         homes = [home for address in addresses if address and (home := self._scene.home(address))]
         home = homes[0] if homes else self._lease_home(item, dhcp)
-        if not home or None in addresses or any(not self._scene.home(one) for one in addresses if one):
-            self._hatch(item, "its address is in no network" if addresses else "its network is not known")
+        if not home or None in addresses or any(not self._serves(one) for one in addresses if one):
+            self._hatch(item, "its address is in no network with DHCP" if addresses else "its network is not known")
             return
         known = [address for address in addresses if address]
         owner = next((self._owners[address] for address in known if address in self._owners), "")
@@ -289,6 +289,10 @@ class _Join:
             self._hatch(item, f"host {person.name} has other addresses")
             return
         self._fill(person, item, known, name)
+
+    def _serves(self, address: Address) -> bool:
+        network = self._scene.networks.get(self._scene.home(address))
+        return network is not None and (network.dhcp if address.version == 4 else network.ipv6_mode == "stateful")
 
     def _fits(self, person: Person, addresses: list[Address], home: str) -> bool:
         """Whether no other address of the host, in the same network and family, would be reserved instead."""

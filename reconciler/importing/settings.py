@@ -92,7 +92,7 @@ class Site:
                 "dynamic": "yes" if zone.dynamic else "",
                 "update": grants if zone.dynamic else [],
                 "serial": self._styles[zone.name] if self._styles[zone.name] != self._style else "",
-                "ttl": str(ttl) if ttl != self._ttl else "",
+                "ttl": span(ttl) if ttl != self._ttl else "",
                 "secondaries": secondaries.get(zone.name, []),
             }
             policy = {key: value for key, value in policy.items() if value}

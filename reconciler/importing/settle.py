@@ -157,7 +157,8 @@ class _Settling:
         if record is not None and record in draft.records:
             draft.records.remove(record)
             self.gone.add((draft.view, record.owner, record.rtype, record.rdata))
-            self.ledger.mark(record.path, record.number, Fate.LEFT, what)
+            text = f"{record.owner} {record.rtype} {record.rdata}"
+            self.ledger.mark(record.path, record.number, Fate.LEFT, what, text)
             return True
         if record is None and draft.soa is not None:
             self.ledger.guess(f"the SOA values of {draft.name} are the reconciler's own: {what}")

@@ -28,7 +28,7 @@ def summary(joined: Joined) -> Iterator[str]:
     )
     yield _line(
         "made",
-        f"{counts['hosts']} hosts ({counts['joined']} from DNS and DHCP), {counts['networks']} networks, "
+        f"{counts['hosts']} hosts ({counts['joined']} with a MAC), {counts['networks']} networks, "
         f"{counts['zones']} zones, {counts['records']} further records",
     )
     yield from _some("guessed", list(joined.guesses))

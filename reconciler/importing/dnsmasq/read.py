@@ -45,8 +45,8 @@ def read_dnsmasq(
 ) -> FoundDhcp:
     """What dnsmasq.conf and the files beside it say. Raises Refused where a named file cannot be read at all.
 
-    folder: a conf-dir beside it, as the init script's CONFIG_DIR has it. hosts: further hosts files. ethers, leases: in place of those that dnsmasq.conf leads to. root: a folder with a copy
-    of the machine's disk, where all paths are.
+    folder: a conf-dir beside it, as the init script's CONFIG_DIR has it. hosts: further hosts files. ethers, leases: in
+    place of those that dnsmasq.conf leads to. root: a folder with a copy of the machine's disk, where all paths are.
     """
     source = Source(root)
     reading = _Reading(source, progress)
