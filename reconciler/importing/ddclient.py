@@ -34,6 +34,8 @@ _PAGES = {
     "nsupdate.info-ipv6": "https://ipv6.nsupdate.info/myip",
 }
 """Pages that ddclient has names for and that answer with an address and nothing else."""
+_SERVERS = {"namecheap": "dynamicdns.park-your-domain.com"}
+"""ddclient's own default of a protocol needs no word, nor leave from node.yaml."""
 _WITH_MORE = frozenset(["he.net", "ip4only.me"])
 """Names of pages that say more than the address."""
 _DEFAULT_PAGE = {"ipv4": "https://api.ipify.org/", "ipv6": "https://api6.ipify.org/"}
@@ -188,7 +190,7 @@ def _publications(
                 domain,
                 tuple(dict.fromkeys(listed)),
                 family,
-                pairs.get("server", ""),
+                "" if pairs.get("server", "") == _SERVERS.get(protocol) else pairs.get("server", ""),
                 "" if protocol in ("namecheap", "nsupdate") else login,
                 secrets.get("password", ""),
                 pairs.get("zone", ""),

@@ -126,6 +126,8 @@ class Site:
     def _public(self) -> dict[str, Any]:
         if not self._wan.publications:
             return {}
+        for server in dict.fromkeys(item.server for item in self._wan.publications if item.server):
+            self._ledger.guess(f"each node's node.yaml has to allow it: `providers: [{server}]` (wan.publish)")
         watch = [
             {key: value, **({"family": family} if family != "ipv4" else {})} for key, value, family in self._wan.watch
         ]

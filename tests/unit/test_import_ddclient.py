@@ -31,7 +31,7 @@ def test_namecheap_as_in_the_field(tmp_path: Path) -> None:
     found = read(tmp_path, NAMECHEAP)
     (item,) = found.publications
     assert (item.protocol, item.domain, item.names) == ("namecheap", "thesteins.org.", ("@", "imap", "smtp"))
-    assert (item.server, item.login, item.tls) == ("dynamicdns.park-your-domain.com", "", True)
+    assert (item.server, item.login, item.tls) == ("", "", True)
     assert found.watch == (("web", "https://dynamicdns.park-your-domain.com/getip", "ipv4"),)
     (secret,) = found.secrets
     assert (secret.name, secret.value, secret.where) == (item.secret, "s3cret#x, y", "/ddclient.conf:5")
