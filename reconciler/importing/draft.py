@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from reconciler.dns import names
 from reconciler.dns.zone import SOA
 from reconciler.importing.found import INHERIT, FoundRecord
-from reconciler.importing.people import Person, Row, Scene
+from reconciler.importing.people import Person, Row
+from reconciler.importing.scene import Scene
 from reconciler.importing.yamltext import dump
 from reconciler.state import dots
 

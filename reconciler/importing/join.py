@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from reconciler.dns import names
 from reconciler.dns.reverse import parse_zone
-from reconciler.importing import networks, people, settings, views
+from reconciler.importing import joining, people, planning, settings, views
 from reconciler.importing.draft import Draft, HatchLine, ZoneDraft
 from reconciler.importing.found import (
     INHERIT,
@@ -24,7 +24,8 @@ from reconciler.importing.found import (
 )
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.networks import Planned
-from reconciler.importing.people import People, Scene
+from reconciler.importing.people import People
+from reconciler.importing.scene import Scene
 from reconciler.importing.settle import Settled, settle
 
 JOINED_AT_MOST = 100_000
@@ -84,12 +85,12 @@ class _Work:
 
     def draft(self, site: str) -> Draft:
         """Everything in its place, unchecked."""
-        self._networks = networks.plan(replace(self._dns, zones=self.seen.shared), self._dhcp, self._ledger)
+        self._networks = planning.plan(replace(self._dns, zones=self.seen.shared), self._dhcp, self._ledger)
         default = self._default_domain()
         self._domains(default)
         self._no_reverse()
         self._scene = Scene(self._joinable(), self._networks, self._ours(default), default)
-        found = people.join(self._scene, self._dhcp, self._ledger)
+        found = joining.join(self._scene, self._dhcp, self._ledger)
         written = settings.Site(self._dns, self._dhcp, self._wan, self._scene, self.seen, self._ledger)
         draft = Draft(self._scene, written.document(site), found.hosts, self._zones(), [], dict(self._dns.hatches))
         self._plain_records(draft, found)

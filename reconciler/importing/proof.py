@@ -10,11 +10,11 @@ from reconciler import folder
 from reconciler.build import build
 from reconciler.dns.zone import Zone
 from reconciler.errors import Refused
+from reconciler.importing.compare import view_of
 from reconciler.importing.dnsmasq.read import read_dnsmasq
 from reconciler.importing.draft import HATCH
 from reconciler.importing.found import Address
 from reconciler.importing.join import Joined
-from reconciler.importing.settle import view_of
 from reconciler.importing.verify import verify
 from reconciler.services.dnsmasq.served import expected, mode
 from reconciler.site import Site

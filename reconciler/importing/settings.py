@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.importing.found import FoundDhcp, FoundDns, FoundPublication, FoundWan
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.networks import span
-from reconciler.importing.people import Scene
+from reconciler.importing.scene import Scene
 from reconciler.importing.views import Seen
 from reconciler.state import schema
 
