@@ -27,9 +27,13 @@ from reconciler.importing.networks import Planned
 from reconciler.importing.people import People
 from reconciler.importing.scene import Scene
 from reconciler.importing.settle import Settled, settle
+from reconciler.state import hatches
 
 JOINED_AT_MOST = 100_000
 """Records of a zone whose hosts are joined; a larger one is written as a plain master file."""
+
+_LARGEST_HATCH = hatches.LIMIT - 65536
+"""Octets."""
 
 _NOTHING_KNOWN = "home.arpa."
 """For homes that have no domain (RFC 8375)."""
@@ -174,8 +178,9 @@ class _Work:
             free = (record.owner, record.rtype) not in served and record.owner not in draft.hosts
             if record.rtype == "PTR":
                 self._pointer(draft, record)
-            elif zone is None:
-                self._ledger.mark(record.path, record.number, Fate.HATCH, f"no zone of the site holds {record.owner}")
+            elif zone is None or (record.rtype == "CNAME" and self._scene.zone_of(record.rdata) is None):
+                name = record.owner if zone is None else record.rdata
+                self._ledger.mark(record.path, record.number, Fate.HATCH, f"no zone of the site holds {name}")
             elif host is not None and host.extra and free and record.ttl == INHERIT:
                 host.aliases[record.owner] = None
                 host.places[record.path, record.number] = None
@@ -220,14 +225,24 @@ class _Work:
                 draft.hatch.append(HatchLine(text, line.path, line.number))
                 if text != raw:
                     self._ledger.mark(line.path, line.number, Fate.HATCH, f"{line.note}; tags are now the networks'")
+        self._homeless(draft, found)
+
+    def _homeless(self, draft: Draft, found: People) -> None:
+        """Names in no zone of ours, as `host-record=`; of a block list there are too many."""
+        size = sum(len(line.text) + 1 for line in draft.hatch)
         for item in found.homeless:
-            if not self._dhcp.dns or "." not in item.name:
+            owners = [name for name in (item.name, *item.aliases) if "." in name]
+            texts = [f"host-record={owner.rstrip('.')},{item.address}" for owner in owners]
+            size += sum(len(text) + 1 for text in texts)
+            if not self._dhcp.dns or not texts:
                 self._ledger.mark(item.path, item.number, Fate.LEFT, "a name without a domain, in no network")
-                continue
-            for owner in (item.name, *(alias for alias in item.aliases if "." in alias)):
-                text = f"host-record={owner.rstrip('.')},{item.address}"
-                draft.hatch.append(HatchLine(text, item.path, item.number))
-            self._ledger.mark(item.path, item.number, Fate.HATCH, "no zone of the site holds the name: `host-record=`")
+            elif size > _LARGEST_HATCH:
+                why = "too many names that no zone of the site holds; node.yaml can allow `addn-hosts` in a hatch"
+                self._ledger.mark(item.path, item.number, Fate.LEFT, why)
+            else:
+                draft.hatch += [HatchLine(text, item.path, item.number) for text in texts]
+                why = "no zone of the site holds the name: `host-record=`"
+                self._ledger.mark(item.path, item.number, Fate.HATCH, why)
 
     def old_names(self) -> frozenset[tuple[str, Address]]:
         """(absolute name, address) for every name of hosts files and `host-record=`."""

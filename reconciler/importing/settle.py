@@ -159,13 +159,24 @@ class _Settling:
             draft.records.remove(record)
             self.gone.add((draft.view, record.owner, record.rtype, record.rdata))
             text = f"{record.owner} {record.rtype} {record.rdata}"
-            self.ledger.mark(record.path, record.number, Fate.LEFT, what, text)
+            fate = Fate.HATCH if self._to_hatch(record) else Fate.LEFT
+            self.ledger.mark(record.path, record.number, fate, what, text)
             return True
         if record is None and draft.soa is not None:
             self.ledger.guess(f"the SOA values of {draft.name} are the reconciler's own: {what}")
             draft.soa = None
             return True
         return False
+
+    def _to_hatch(self, record: FoundRecord) -> bool:
+        """Of a directive of dnsmasq the line itself may do, such as a `cname=` of a name that only a lease has."""
+        raw = self.dhcp.raw.get((record.path, record.number))
+        if raw is None:
+            return False
+        line = HatchLine(raw, record.path, record.number)
+        if line not in self.draft.hatch:
+            self.draft.hatch.append(line)
+        return True
 
     def _undo_hatch(self, line: int, what: str) -> bool:
         if line > len(self.draft.hatch) or self.draft.hatch[line - 1].text == _REMOVED:

@@ -12,6 +12,7 @@ from reconciler.dns.records import group
 from reconciler.dns.zone import SOA
 from reconciler.errors import Refused
 from reconciler.importing.found import (
+    INHERIT,
     Fate,
     FoundDhcp,
     FoundDns,
@@ -204,6 +205,28 @@ def test_a_hatch_line_that_is_not_allowed_is_left() -> None:
     joined = made(FoundDns(), dhcp)
     assert joined.settled.files["dnsmasq.d/imported.conf"] == b"cache-size=5\n"
     assert [line.fate for line in joined.lines] == [Fate.LEFT, Fate.HATCH]
+
+
+def test_an_alias_of_a_name_that_only_a_lease_has_stays_raw() -> None:
+    record = FoundRecord("tv.x.example.", INHERIT, "CNAME", "chromecast.x.example.", "d", 1)
+    dhcp = FoundDhcp(
+        (RANGE,),
+        records=(record,),
+        domains={None: "x.example."},
+        raw={("d", 1): "cname=tv.x.example,chromecast.x.example"},
+        lines=(Line("d", 1, "cname", Fate.TAKEN),),
+    )
+    joined = made(FoundDns(), dhcp)
+    assert joined.settled.files["dnsmasq.d/imported.conf"] == b"cname=tv.x.example,chromecast.x.example\n"
+    assert [line.fate for line in joined.lines] == [Fate.HATCH]
+
+
+def test_a_block_list_does_not_fit_a_hatch() -> None:
+    names = tuple(FoundName(f"ads{n}.tracker.example", IPv4Address("0.0.0.0"), (), "h", n) for n in range(120_000))
+    joined = made(FoundDns(), FoundDhcp(names=names))
+    fates = [line.fate for line in joined.lines]
+    assert Fate.LEFT in fates
+    assert Fate.HATCH in fates
 
 
 def test_keys_updates_and_the_public_address() -> None:
