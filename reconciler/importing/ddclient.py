@@ -135,6 +135,7 @@ def _fate(pairs: Mapping[str, str]) -> tuple[Fate, str]:
 def _account(path: str, entry: _Entry, pairs: dict[str, str], where: Mapping[str, int], found: _Found) -> None:
     hosts, *old = entry.rest or ("",)
     pairs |= dict(zip(("login", "password"), old, strict=False))
+    where = {**dict.fromkeys(pairs, entry.number), **where}
     listed = [host for host in (*hosts.split(","), *pairs.get("host", "").split(",")) if host]
     try:
         made = list(_publications(path, pairs, listed, where, found))
