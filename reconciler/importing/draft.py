@@ -55,6 +55,8 @@ class Draft:
     zones: list[ZoneDraft] = field(default_factory=list)
     hatch: list[HatchLine] = field(default_factory=list)
     bind_hatches: dict[str, str] = field(default_factory=dict)
+    inside: str = ""
+    """The view that further records of a zone go into that has several versions."""
     lines_of_zones: dict[str, list[FoundRecord | None]] = field(default_factory=dict)
     """By path the record of each line; made with `files`."""
     hosts_by_file: dict[str, dict[str, Person]] = field(default_factory=dict)
@@ -66,10 +68,13 @@ class Draft:
         self.hosts_by_file = dict(self._host_files())
         for path, persons in self.hosts_by_file.items():
             found[path] = dump({key: self._entry(person) for key, person in persons.items()}).encode()
-        stood_for = {row for person in self.hosts.values() for row in person.served}
+        stood_for = {
+            view: {row for person in self.hosts.values() if view in ("", person.view) for row in person.served}
+            for view in {zone.view for zone in self.zones}
+        }
         self.lines_of_zones = {}
         for zone in self.zones:
-            lines, records = zone_lines(zone, stood_for)
+            lines, records = zone_lines(zone, stood_for[zone.view])
             if records or zone.soa is not None:
                 found[zone.path] = "".join(f"{line}\n" for line in lines).encode()
                 self.lines_of_zones[zone.path] = [*[None] * (len(lines) - len(records)), *records]
@@ -78,6 +83,19 @@ class Draft:
         for name, text in self.bind_hatches.items():
             found[f"bind.d/{name}"] = text.rstrip("\n").encode() + b"\n"
         return found
+
+    def add(self, record: FoundRecord) -> bool:
+        """One more record; False where no zone holds its name."""
+        zone = self.scene.zone_of(record.owner)
+        if zone is None:
+            return False
+        found = [item for item in self.zones if item.name == zone and item.view in ("", self.inside)]
+        home = next((item for item in found if item.view), found[0] if found else None)
+        if home is None:
+            home = ZoneDraft(zone, [])
+            self.zones.append(home)
+        home.records.append(record)
+        return True
 
     def _host_files(self) -> Iterator[tuple[str, dict[str, Person]]]:
         if len(self.hosts) <= _IN_ONE_FILE:
@@ -123,6 +141,7 @@ class Draft:
             "ipv4": _some(v4),
             "ipv6": _some(v6),
             "network": person.network,
+            "view": person.view,
             "aliases": [self._relative(person, alias) for alias in person.aliases],
             "ptr": person.ptr if person.ptr in ("", "no") else self._relative(person, person.ptr),
             "ttl": "" if person.ttl is None else str(person.ttl),

@@ -89,14 +89,23 @@ class _Work:
 
     def draft(self, site: str) -> Draft:
         """Everything in its place, unchecked."""
-        self._networks = planning.plan(replace(self._dns, zones=self.seen.shared), self._dhcp, self._ledger)
+        self._networks = planning.plan(replace(self._dns, zones=self.seen.joined), self._dhcp, self._ledger)
         default = self._default_domain()
         self._domains(default)
         self._no_reverse()
         self._scene = Scene(self._joinable(), self._networks, self._ours(default), default)
         found = joining.join(self._scene, self._dhcp, self._ledger)
+        self.seen.mark(found.hosts, self._scene.ours)
         written = settings.Site(self._dns, self._dhcp, self._wan, self._scene, self.seen, self._ledger)
-        draft = Draft(self._scene, written.document(site), found.hosts, self._zones(), [], dict(self._dns.hatches))
+        draft = Draft(
+            self._scene,
+            written.document(site),
+            found.hosts,
+            self._zones(),
+            [],
+            dict(self._dns.hatches),
+            self.seen.inside,
+        )
         self._plain_records(draft, found)
         self._hatch(draft, found)
         return draft
@@ -117,7 +126,7 @@ class _Work:
         zones = {zone.name for zone in self.seen.shared}
         counts: dict[str, Counter[str]] = {}
         by_prefix = Scene((), self._networks, (), "")
-        for zone in self.seen.shared:
+        for zone in self.seen.joined:
             for record in zone.records if len(zone.records) <= JOINED_AT_MOST else ():
                 if record.rtype in ("A", "AAAA") and record.owner != zone.name and names.parent(record.owner) in zones:
                     home = by_prefix.home(ip_address(record.rdata))
@@ -144,7 +153,7 @@ class _Work:
 
     def _joinable(self) -> list[FoundZone]:
         found = []
-        for zone in self.seen.shared:
+        for zone in self.seen.joined:
             if len(zone.records) <= JOINED_AT_MOST:
                 found.append(zone)
             else:
@@ -171,7 +180,7 @@ class _Work:
 
     def _plain_records(self, draft: Draft, found: People) -> None:
         """Records of dnsmasq: aliases of hosts, records in zones of ours, or raw lines."""
-        served = {(record.owner, record.rtype) for zone in self.seen.shared for record in zone.records}
+        served = {(record.owner, record.rtype) for zone in self.seen.joined for record in zone.records}
         for record in [*found.records, *map(self._completed, self._dhcp.records)]:
             zone = self._scene.zone_of(record.owner)
             host = draft.hosts.get(record.rdata) if record.rtype == "CNAME" else None
@@ -188,7 +197,7 @@ class _Work:
             elif (record.owner, record.rtype) in served:
                 self._ledger.mark(record.path, record.number, Fate.LEFT, f"named answers for {record.owner}")
             else:
-                _add(draft, zone, record)
+                draft.add(record)
                 self._ledger.note(record.path, record.number, f"a record in zones/: {record.owner}")
 
     def _completed(self, record: FoundRecord) -> FoundRecord:
@@ -258,11 +267,3 @@ class _Work:
 
 def _tag(match: re.Match[str], tags: Mapping[str, str]) -> str:
     return f"tag:{match[1]}net-{tags[match[2]]}" if match[2] in tags else match[0]
-
-
-def _add(draft: Draft, zone: str, record: FoundRecord) -> None:
-    home = next((item for item in draft.zones if item.name == zone and not item.view), None)
-    if home is None:
-        home = ZoneDraft(zone, [])
-        draft.zones.append(home)
-    home.records.append(record)

@@ -26,6 +26,7 @@ class Person:
     ptr: str = ""
     ttl: int | None = None
     network: str = ""
+    view: str = ""
     served: list[Row] = field(default_factory=list)
     extra: bool = False
     places: dict[Place, None] = field(default_factory=dict)

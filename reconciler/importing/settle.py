@@ -12,7 +12,7 @@ from reconciler.build import build
 from reconciler.dns.records import Key
 from reconciler.errors import Refused
 from reconciler.importing.compare import Comparison
-from reconciler.importing.draft import HATCH, Draft, HatchLine, ZoneDraft
+from reconciler.importing.draft import HATCH, Draft, HatchLine
 from reconciler.importing.found import INHERIT, Fate, FoundDhcp, FoundRecord, FoundZone
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.people import Person
@@ -132,7 +132,9 @@ class _Settling:
                     and (owner, "CNAME") not in served
                     and (person.extra or owner != person.name)
                 ):
-                    self._add(FoundRecord(owner, INHERIT, rtype, str(address), *next(iter(person.places), ("", 0))))
+                    self.draft.add(
+                        FoundRecord(owner, INHERIT, rtype, str(address), *next(iter(person.places), ("", 0)))
+                    )
         for path, number in person.places:
             self.ledger.mark(path, number, Fate.TAKEN, f"plain records: {why}")
         for item in person.reservations:
@@ -140,16 +142,6 @@ class _Settling:
             self.draft.hatch.append(HatchLine(raw, item.path, item.number))
             self.ledger.mark(item.path, item.number, Fate.HATCH, why)
         return True
-
-    def _add(self, record: FoundRecord) -> None:
-        zone = self.draft.scene.zone_of(record.owner)
-        if zone is None:
-            return
-        for draft in self.draft.zones:
-            if draft.name == zone and not draft.view:
-                draft.records.append(record)
-                return
-        self.draft.zones.append(ZoneDraft(zone, [record]))
 
     def _undo_record(self, path: str, line: int, what: str) -> bool:
         lines = self.draft.lines_of_zones[path]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.checks.lookup import enclosing
 from reconciler.dns.records import Key, RRset, group
 from reconciler.importing.found import Fate, FoundDns, FoundView, FoundZone
 from reconciler.importing.ledger import Ledger
+from reconciler.importing.people import Person
 from reconciler.state import schema
 
 SAID = "views" in schema.Site.model_fields
@@ -18,7 +20,7 @@ class Seen:
     """Zones by how they are written. shared: what all views of a zone have. own: what one view has otherwise.
 
     by_view: every version that the state is to serve, as found. documents: `views:` of site.yaml; by_zone: those of
-    each zone.
+    each zone. inside: the view that has all zones; joined: whole zones as it has them.
     """
 
     shared: tuple[FoundZone, ...]
@@ -26,6 +28,29 @@ class Seen:
     by_view: Mapping[tuple[str, str], FoundZone]
     documents: Mapping[str, Any]
     by_zone: Mapping[str, tuple[str, ...]]
+    joined: tuple[FoundZone, ...]
+    inside: str = ""
+
+    def apart(self, zone: str) -> bool:
+        """Whether a zone has a version of its own for each of several views."""
+        return len(self.by_zone.get(zone, ())) > 1
+
+    def mark(self, hosts: Mapping[str, Person], zones: frozenset[str]) -> None:
+        """Give hosts that are known inside alone their view; what all views have alike stays a record then."""
+        if not any(map(self.apart, self.by_zone)):
+            return
+        alike = {(item.owner, item.rtype, item.rdata) for zone in self.shared for item in zone.records}
+        for person in hosts.values():
+            home = enclosing(person.name, zones) or ""
+            own = [row for row in person.served if row[1] != "PTR"]
+            if not self.apart(home) or (own and alike.issuperset(own)):
+                continue
+            person.view = self.inside
+            stay = {row for row in person.served if row in alike and self.apart(enclosing(row[0], zones) or "")}
+            person.served = [row for row in person.served if row not in stay]
+            for owner, rtype, _ in stay:
+                if rtype == "CNAME":
+                    person.aliases.pop(owner, None)
 
 
 def arrange(dns: FoundDns, ledger: Ledger) -> Seen:
@@ -43,7 +68,10 @@ def arrange(dns: FoundDns, ledger: Ledger) -> Seen:
         own += different
     by_view = {(zone.name, zone.view): zone for zone in dns.zones}
     by_zone = {name: tuple(found) for name, found in versions.items()}
-    return Seen(tuple(shared), tuple(own), by_view, _documents(dns.views), by_zone)
+    documents = _documents(dns.views)
+    inside = next((name for name, view in documents.items() if "zones" in view), "")
+    joined = tuple(versions[zone.name].get(inside, zone) for zone in shared)
+    return Seen(tuple(shared), tuple(own), by_view, documents, by_zone, joined, inside)
 
 
 def _one_each(dns: FoundDns, versions: Mapping[str, Mapping[str, FoundZone]], ledger: Ledger) -> Seen:
@@ -58,7 +86,7 @@ def _one_each(dns: FoundDns, versions: Mapping[str, Mapping[str, FoundZone]], le
                 ledger.guess(why)
                 ledger.mark(zone.path, 1, Fate.LEFT, why)
     by_view = {(zone.name, ""): zone for zone in taken}
-    return Seen(tuple(taken), (), by_view, {}, {})
+    return Seen(tuple(taken), (), by_view, {}, {}, tuple(taken))
 
 
 def _inside(view: FoundView) -> tuple[int, int]:
