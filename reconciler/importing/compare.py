@@ -32,7 +32,10 @@ class Comparison:
             keys |= mine - served
         for draft in self.draft.zones:
             keys |= {(item.owner, item.rtype) for item in draft.records if item.ttl == INHERIT}
-        found = {zone.zone.name: frozenset(keys & zone.zone.rrsets.keys()) for zone in site.zones.values()}
+        found: dict[str, frozenset[Key]] = {}
+        for item in site.zones.values():  # A zone can have several versions.
+            name = item.zone.name
+            found[name] = found.get(name, frozenset()) | (keys & item.zone.rrsets.keys())
         return {name: items for name, items in found.items() if items}
 
     def _pointers(self, address: Any) -> tuple[str, ...]:

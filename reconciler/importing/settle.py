@@ -124,6 +124,7 @@ class _Settling:
         if self.draft.hosts.pop(person.name, None) is None:
             return False
         served = {(owner, rtype) for owner, rtype, _ in person.served}
+        place = next(iter(person.places), ("", 0))
         for owner in (person.name, *person.aliases):
             for address in person.addresses:
                 rtype = "A" if address.version == 4 else "AAAA"
