@@ -53,19 +53,20 @@ def site_of(state: Path) -> Site:
 def _zones(joined: Joined, site: Site, root: Path | None) -> Iterator[Finding]:
     """What dnsmasq's names add to a zone is no difference."""
     rendered: dict[tuple[str, str], Zone] = {}
+    extra: dict[tuple[str, str], int] = {}
     for item in site.zones.values():
         added = joined.settled.additions.get(item.zone.name, frozenset())
         rrsets = {key: rrset for key, rrset in item.zone.rrsets.items() if key not in added}
         rendered[item.zone.name, view_of(item)] = replace(item.zone, rrsets=rrsets)
+        extra[item.zone.name, view_of(item)] = len(item.zone.rrsets) - len(rrsets)
     for found in joined.zones:  # A version for all views stands for each.
         if (found.name, "") in rendered:
             rendered.setdefault((found.name, found.view), rendered[found.name, ""])
     for verdict in verify(joined.zones, rendered, root=root):
         what = f"zone {verdict.zone}{f' in view {verdict.view}' if verdict.view else ''}"
         details = (*verdict.differences, *([verdict.note] if verdict.note else ()))
-        added = joined.settled.additions.get(verdict.zone, frozenset())
-        if added:
-            details = (*details, f"and {len(added)} RRsets more, from names that dnsmasq has")
+        if more := extra.get((verdict.zone, verdict.view)) or extra.get((verdict.zone, "")):
+            details = (*details, f"and {more} RRsets more, from names that dnsmasq has")
         yield Finding(what, verdict.equal, details)
 
 

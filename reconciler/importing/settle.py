@@ -133,9 +133,7 @@ class _Settling:
                     and (owner, "CNAME") not in served
                     and (person.extra or owner != person.name)
                 ):
-                    self.draft.add(
-                        FoundRecord(owner, INHERIT, rtype, str(address), *next(iter(person.places), ("", 0)))
-                    )
+                    self.draft.add(FoundRecord(owner, INHERIT, rtype, str(address), *place))
         for path, number in person.places:
             self.ledger.mark(path, number, Fate.TAKEN, f"plain records: {why}")
         for item in person.reservations:

@@ -1,6 +1,7 @@
 """What was found becomes a state that serves the same: hosts joined, and nothing else changed."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.dns.names import parse
 from reconciler.dns.records import group
 from reconciler.dns.zone import SOA
 from reconciler.errors import Refused
+from reconciler.importing import views
 from reconciler.importing.found import (
     INHERIT,
     Fate,
@@ -282,6 +284,32 @@ def test_views_come_down_to_the_inside_where_the_state_has_none(monkeypatch: pyt
     assert [item.view for item in joined.zones] == [""]
     assert joined.zones[0].records == inside.records
     assert any("not that of outside" in text for text in joined.guesses)
+
+
+@pytest.mark.skipif(not views.SAID, reason="the state of this release has no views")
+def test_what_views_have_alike_is_written_once_and_hosts_inside_are_marked() -> None:
+    inside = zone("example.org.", f"ns A {NET}.2\nwww A {NET}.3\nmail A 203.0.113.5\n")
+    outside = zone("example.org.", "ns A 203.0.113.2\nmail A 203.0.113.5\n")
+    back = zone(REVERSE, "2 PTR ns.example.org.\n3 PTR www.example.org.\n")
+    dns = FoundDns(
+        (
+            replace(inside, view="inside"),
+            replace(back, view="inside"),
+            replace(outside, view="outside"),
+        ),
+        views=(FoundView("inside", ("192.168.1.0/24",)), FoundView("outside", ("any",), recursion=False)),
+    )
+    new = FoundName("new.example.org", IPv4Address(f"{NET}.9"), (), "h", 1)
+    joined = made(dns, FoundDhcp(names=(new,), lines=(Line("h", 1, "x", Fate.TAKEN),)))
+    assert joined.settled.differences == ()
+    assert hosts(joined) == {
+        "ns": {"ipv4": f"{NET}.2", "view": "inside"},
+        "www": {"ipv4": f"{NET}.3", "view": "inside"},
+        "new": {"ipv4": f"{NET}.9", "view": "inside"},
+    }
+    assert b"mail" in joined.settled.files["zones/example.org.zone"]
+    assert b"mail" not in joined.settled.files["zones/outside/example.org.zone"]
+    assert b"192.168.1" not in joined.settled.files["zones/outside/example.org.zone"]
 
 
 def test_a_state_that_cannot_be_made_is_refused() -> None:
