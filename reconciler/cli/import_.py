@@ -84,11 +84,20 @@ def command(
     report = report or output.absolute().parent / f"{output.absolute().name}-import.txt"
     joined = _read(inputs, root, name)
     if not compare_only:
-        write.write(output, joined.settled.files, joined.secrets, secrets)
-        report.write_text(told.report(joined), encoding="utf-8")
+        _write(joined, output, report, secrets)
     proof = prove(joined, output, root) if verify else None
     _show(joined, proof, None if compare_only else (output, report), secrets, as_json=as_json)
     raise SystemExit(0 if proof is None or all(item.same for item in proof) else 1)
+
+
+def _write(joined: Joined, output: Path, report: Path, secrets: Path | None) -> None:
+    """The report first, so that there is no state without it."""
+    report.write_text(told.report(joined), encoding="utf-8")
+    try:
+        write.write(output, joined.settled.files, joined.secrets, secrets)
+    except BaseException:
+        report.unlink()
+        raise
 
 
 def _inputs(given: _Inputs, root: Path | None) -> _Inputs:

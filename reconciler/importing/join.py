@@ -95,6 +95,8 @@ class _Work:
         self._no_reverse()
         self._scene = Scene(self._joinable(), self._networks, self._ours(default), default)
         found = joining.join(self._scene, self._dhcp, self._ledger)
+        if any("." not in item.name for item in self._dhcp.names):
+            self._ledger.guess("bare names of hosts files are answered with their domain only; clients complete them")
         self.seen.mark(found.hosts, self._scene.ours)
         written = settings.Site(self._dns, self._dhcp, self._wan, self._scene, self.seen, self._ledger)
         draft = Draft(
@@ -229,12 +231,22 @@ class _Work:
                 self._ledger.mark(line.path, line.number, Fate.TAKEN, "dns.forwarders")
                 continue
             raw = self._dhcp.raw.get((line.path, line.number))
+            if raw is not None and line.fate is Fate.HATCH and self._asks_bind(raw):
+                self._ledger.mark(line.path, line.number, Fate.TAKEN, "dnsmasq asks BIND for BIND's zones by itself")
+                continue
             if line.fate is Fate.HATCH and raw is not None:
                 text = re.sub(r"\btag:(!?)([^,\s]+)", lambda match: _tag(match, tags), raw)
                 draft.hatch.append(HatchLine(text, line.path, line.number))
                 if text != raw:
                     self._ledger.mark(line.path, line.number, Fate.HATCH, f"{line.note}; tags are now the networks'")
         self._homeless(draft, found)
+
+    def _asks_bind(self, raw: str) -> bool:
+        """`server=/ZONE/ADDRESS` for zones that named has here."""
+        key, _, value = raw.partition("=")
+        domains = [text for text in value.split("/")[1:-1] if text]
+        known = {zone.name for zone in self.seen.shared}
+        return key.strip() == "server" and bool(domains) and known.issuperset(f"{text.lower()}." for text in domains)
 
     def _homeless(self, draft: Draft, found: People) -> None:
         """Names in no zone of ours, as `host-record=`; of a block list there are too many."""

@@ -137,8 +137,7 @@ class _Settling:
         for path, number in person.places:
             self.ledger.mark(path, number, Fate.TAKEN, f"plain records: {why}")
         for item in person.reservations:
-            raw = self.dhcp.raw.get((item.path, item.number)) or _ethers(person, item.macs)
-            self.draft.hatch.append(HatchLine(raw, item.path, item.number))
+            self.draft.hatch.append(HatchLine(self.dhcp.raw[item.path, item.number], item.path, item.number))
             self.ledger.mark(item.path, item.number, Fate.HATCH, why)
         return True
 
@@ -198,12 +197,6 @@ class _Settling:
             return False
         self.ledger.guess(f"{'.'.join(map(str, keys))} was left out of site.yaml: {problem.what}")
         return True
-
-
-def _ethers(person: Person, macs: tuple[str, ...]) -> str:
-    """A line of ethers(5) as dnsmasq.conf would have it."""
-    v4 = next((str(address) for address in person.addresses if address.version == 4), "")
-    return "dhcp-host=" + ",".join(part for part in (*macs, v4, person.name.rstrip(".")) if part)
 
 
 def _told(errors: list[Problem]) -> str:

@@ -1,5 +1,6 @@
 """What an import says: to a person at the terminal, to a program, and in full to a file."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ def _line(word: str, text: str) -> str:
     return f"{word:<9} {text}"
 
 
-def summary(joined: Joined) -> Iterator[str]:
-    """Counts, guesses, and everything that was not taken."""
+def summary(joined: Joined, most: int = _SHOWN) -> Iterator[str]:
+    """Counts, guesses, and everything that was not taken; `most` lines of a kind."""
     counts = joined.counts
     fates = Counter(line.fate for line in joined.lines)
     yield _line(
@@ -31,21 +32,19 @@ def summary(joined: Joined) -> Iterator[str]:
         f"{counts['hosts']} hosts ({counts['joined']} with a MAC), {counts['networks']} networks, "
         f"{counts['zones']} zones, {counts['records']} further records",
     )
-    yield from _some("guessed", list(joined.guesses))
-    yield from _some("differs", list(joined.settled.differences))
-    yield from _some("warning", [str(problem) for problem in joined.settled.warnings])
+    yield from _some("guessed", list(joined.guesses), most)
+    yield from _some("differs", list(joined.settled.differences), most)
+    yield from _some("warning", [str(problem) for problem in joined.settled.warnings], most)
     for fate, word in ((Fate.HATCH, "raw"), (Fate.LEFT, "left")):
-        yield from _some(
-            word,
-            [f"{line.path}:{line.number}: {line.text} – {line.note}" for line in joined.lines if line.fate is fate],
-        )
+        found = [line for line in joined.lines if line.fate is fate]
+        yield from _some(word, [f"{line.path}:{line.number}: {line.text} – {line.note}" for line in found], most)
 
 
-def _some(word: str, texts: list[str]) -> Iterator[str]:
-    for text in texts[:_SHOWN]:
+def _some(word: str, texts: list[str], most: int) -> Iterator[str]:
+    for text in texts[:most]:
         yield _line(word, text)
-    if len(texts) > _SHOWN:
-        yield _line(word, f"… and {len(texts) - _SHOWN} more; the report has them all")
+    if len(texts) > most:
+        yield _line(word, f"… and {len(texts) - most} more; the report has them all")
 
 
 def secrets(joined: Joined, folder: Path | None) -> Iterator[str]:
@@ -69,7 +68,7 @@ def findings(found: list[Finding]) -> Iterator[str]:
 def report(joined: Joined) -> str:
     """Every line of input and what became of it."""
     lines = [f"{line.path}:{line.number}: {line.fate}: {line.text}  ({line.note})" for line in joined.lines]
-    return "\n".join([*summary(joined), "", "Every line:", *lines, ""])
+    return "\n".join([*summary(joined, sys.maxsize), "", "Every line:", *lines, ""])
 
 
 def document(joined: Joined, proof: list[Finding] | None) -> dict[str, Any]:

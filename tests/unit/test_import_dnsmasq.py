@@ -176,6 +176,7 @@ def test_everything_that_a_conf_leads_to(tmp_path: Path) -> None:
     ]
     assert found.options == (FoundOption("ntp-server", ("192.168.1.1",), "", 4, "/etc/do", 1),)
     assert found.raw["/etc/dh", 1] == "dhcp-host=52:54:00:12:34:58,192.168.1.9,nine"
+    assert found.raw["/etc/ethers", 2] == "dhcp-host=52:54:00:12:34:57,192.168.1.8"
     assert [lease.name for lease in found.leases] == ["cam"]
     notes = {(line.path, line.number): line.note for line in found.lines}
     assert "reads the same file on" in notes["/etc/leases", 1]

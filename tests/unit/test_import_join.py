@@ -188,6 +188,25 @@ def test_a_reservation_that_does_not_fit_goes_into_the_hatch() -> None:
     assert joined.settled.files["dnsmasq.d/imported.conf"] == b"dhcp-host=x\n"
 
 
+def test_a_host_that_the_checks_refuse_becomes_plain_records_and_a_raw_reservation() -> None:
+    """Its MAC is another's already."""
+    twice = (
+        FoundReservation(("52:54:00:12:34:56",), "one", (IPv4Address(f"{NET}.40"),), path="d", number=1),
+        FoundReservation(("52:54:00:12:34:56",), "two", (IPv4Address(f"{NET}.41"),), path="d", number=2),
+    )
+    raw = {("d", 1): "dhcp-host=one", ("d", 2): "dhcp-host=two"}
+    lines = (Line("d", 1, "one", Fate.TAKEN), Line("d", 2, "two", Fate.TAKEN))
+    dhcp = FoundDhcp((RANGE,), twice, domains={None: "x.example."}, raw=raw, lines=lines)
+    joined = made(FoundDns(), dhcp)
+    assert list(hosts(joined)) == ["one"]
+    assert joined.settled.files["dnsmasq.d/imported.conf"] == b"dhcp-host=two\n"
+    assert joined.settled.files["zones/x.example.zone"].endswith(b"two IN A 192.168.1.41\n")
+    assert [(line.fate, "already used" in line.note) for line in joined.lines] == [
+        (Fate.TAKEN, False),
+        (Fate.HATCH, True),
+    ]
+
+
 def test_tags_of_ranges_follow_into_the_hatch() -> None:
     tagged = FoundRange(RANGE.first, RANGE.last, RANGE.prefix, 60, "red", "", "")
     dhcp = FoundDhcp(
@@ -221,6 +240,14 @@ def test_an_alias_of_a_name_that_only_a_lease_has_stays_raw() -> None:
     joined = made(FoundDns(), dhcp)
     assert joined.settled.files["dnsmasq.d/imported.conf"] == b"cname=tv.x.example,chromecast.x.example\n"
     assert [line.fate for line in joined.lines] == [Fate.HATCH]
+
+
+def test_dnsmasq_asks_bind_for_its_zones_by_itself() -> None:
+    raw = {("d", 1): "server=/example.org/127.0.0.1#5353", ("d", 2): "server=/corp.example/10.0.0.1"}
+    lines = tuple(Line("d", number, text, Fate.HATCH) for (_, number), text in raw.items())
+    joined = made(FoundDns((FORWARD,)), FoundDhcp(raw=raw, lines=lines))
+    assert joined.settled.files["dnsmasq.d/imported.conf"] == b"server=/corp.example/10.0.0.1\n"
+    assert [line.fate for line in joined.lines] == [Fate.TAKEN, Fate.HATCH]
 
 
 def test_a_block_list_does_not_fit_a_hatch() -> None:

@@ -81,7 +81,10 @@ class _Reading(Taking):
         for path in paths:
             self._names += read_hosts(self._source, path, self._lines, self._progress)
         if ethers or ("read-ethers" in self._seen and self._source.exists(ETHERS)):
-            self._reservations += read_ethers(self._source, ethers or ETHERS, self._lines)
+            for item in read_ethers(self._source, ethers or ETHERS, self._lines):
+                parts = (*item.macs, *map(str, item.addresses), item.name)
+                self._raw[item.path, item.number] = f"dhcp-host={','.join(part for part in parts if part)}"
+                self._reservations.append(item)
         default = self._seen.get("dhcp-leasefile") or LEASES
         if leases or (with_defaults and self._source.exists(default)):
             self._read_leases(leases or default)
