@@ -14,7 +14,10 @@ import pytest
 from nodes import ENVIRONMENT, Clone, ask
 from servers import free_port, wait_until
 
+from reconciler.config import DnsmasqSettings
 from reconciler.demo.pocket import PocketSite
+from reconciler.importing.proof import site_of
+from reconciler.services.dnsmasq.render import render
 
 HOME = {
     "etc/dnsmasq.conf": """\
@@ -36,6 +39,14 @@ dhcp-range=set:guest,192.168.3.100,192.168.3.199,255.255.255.0,2h
 # Static IPv4 IPs based on MAC address.
 dhcp-host=52:54:00:12:34:56,192.168.1.40,printer
 dhcp-host=52:54:00:12:34:59,camera
+dhcp-host=id:01:02:03:04,192.168.1.50,box
+dhcp-host=11:22:33:*:*:*,ignore
+dhcp-host=52:54:00:aa:aa:aa,set:iot,192.168.1.60,lamp
+dhcp-option=tag:iot,option:dns-server,192.168.1.1
+dhcp-option=vendor:PXEClient,6,2b
+dhcp-option=252,"http://wpad.example.org/wpad.dat, x"
+dhcp-ignore=tag:guest,tag:!known
+dhcp-boot=pxelinux.0,server,192.168.1.4
 dhcp-option=tag:enp2s1,option:router,192.168.1.1
 dhcp-option=tag:enp2s1,option:dns-server,192.168.1.4
 # Just send VLAN3 to the router for DHCP and DNS - guest access
@@ -239,6 +250,28 @@ def test_home_moves_from_dnsmasq(machine: Path, tmp_path: Path) -> None:
     finally:
         node.stop()
         old.stop()
+
+
+def test_dnsmasq_takes_the_dhcp_part(machine: Path, tmp_path: Path) -> None:
+    """The node of the other test gives out no addresses; here dnsmasq's own checker reads what one would that does."""
+    lay_out(machine, HOME)
+    state, _ = move_in(machine, tmp_path)
+    folder = tmp_path / "dnsmasq"
+    made = render(site_of(state), DnsmasqSettings(directory=folder), None)
+    assert made.complaints == ()
+    for name, file in made.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(file.content)
+    checked = subprocess.run(
+        ["dnsmasq", "--test", "-C", str(folder / "dnsmasq.conf")], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    conf = (folder / "dnsmasq.conf").read_text().splitlines()
+    assert "dhcp-range=set:net-internal,192.168.1.100,192.168.1.199,255.255.255.0,43200" in conf
+    assert "dhcp-option=tag:net-guest,option:router,192.168.3.1" in conf
+    assert "dhcp-ignore=tag:net-guest,tag:!known" in conf
+    reserved = (folder / "reservations.d/internal.conf").read_text()
+    assert "52:54:00:12:34:56,192.168.1.40,printer.internal.thesteins.org\n" in reserved
 
 
 def test_small_subnet_moves_from_bind(machine: Path, tmp_path: Path) -> None:
