@@ -346,6 +346,17 @@ def test_a_folder_that_has_a_state_is_compared_and_not_written(machine: Path, tm
     assert "not an empty folder" in refused.stdout
 
 
+def test_a_name_of_dnsmasq_that_is_lost_is_told(machine: Path, tmp_path: Path) -> None:
+    lay_out(machine, HOME)
+    state, _ = move_in(machine, tmp_path)
+    hosts = state / "hosts.yaml"
+    hosts.write_text(hosts.read_text().replace("192.168.1.70", "192.168.1.71").replace("  aliases: [backup]\n", ""))
+    changed = run_import("-o", str(state), "--root", str(machine), "--verify")
+    assert changed.returncode == 1
+    assert "- nas.internal.thesteins.org. 192.168.1.70" in changed.stdout
+    assert "- backup.internal.thesteins.org. 192.168.1.7" in changed.stdout
+
+
 def test_nothing_is_written_where_a_file_is_broken(machine: Path, tmp_path: Path) -> None:
     lay_out(machine, {"etc/dnsmasq.conf": "domain=x.example\n", "etc/bind/named.conf": "options {\n"})
     done = run_import("-o", str(tmp_path / "moved"), "--root", str(machine))
