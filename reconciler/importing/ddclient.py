@@ -36,8 +36,7 @@ _PAGES = {
 """Pages that ddclient has names for and that answer with an address and nothing else."""
 _SERVERS = {"namecheap": "dynamicdns.park-your-domain.com"}
 """ddclient's own default of a protocol needs no word, nor leave from node.yaml."""
-_WITH_MORE = frozenset(["he.net", "ip4only.me"])
-"""Names of pages that say more than the address."""
+_WITH_MORE = ("he.net", "ip4only.me")
 _DEFAULT_PAGE = {"ipv4": "https://api.ipify.org/", "ipv6": "https://api6.ipify.org/"}
 
 
@@ -71,7 +70,9 @@ def read_ddclient(path: str, *, root: Path | None = None) -> FoundWan:
         if not entry.rest and "host" not in entry.pairs:
             common |= entry.pairs
             places |= dict.fromkeys(entry.pairs, entry.number)
-            found.lines.append(Line(path, entry.number, entry.text, *_fate(entry.pairs)))
+            own = entry.pairs.keys() <= _OF_DAEMON - {"ssl"}
+            note = "reconciler starts ddclient with settings of its own" if own else "for the hosts below"
+            found.lines.append(Line(path, entry.number, entry.text, Fate.TAKEN, note))
             continue
         pairs = {**common, **entry.pairs}
         where = {key: entry.number if key in entry.pairs else places.get(key, entry.number) for key in pairs}
@@ -122,14 +123,6 @@ def _entry(number: int, text: str) -> _Entry:
     told = [f"{key}={'…' if key in _SECRET_KEYS else value}" for key, value in pairs.items()]
     told += [*words[:2], *("…" for _ in words[2:3])]
     return _Entry(number, pairs, words, shown(" ".join(told)))
-
-
-def _fate(pairs: Mapping[str, str]) -> tuple[Fate, str]:
-    """Of a line that sets defaults."""
-    left = [key for key in pairs if key in _OF_DAEMON - {"ssl"}]
-    if left and len(left) == len(pairs):
-        return Fate.TAKEN, "reconciler starts ddclient itself, with settings of its own"
-    return Fate.TAKEN, "for the hosts below"
 
 
 def _account(path: str, entry: _Entry, pairs: dict[str, str], where: Mapping[str, int], found: _Found) -> None:

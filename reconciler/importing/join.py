@@ -1,6 +1,5 @@
 """Joins what was found into a state: networks, hosts, zones, hatches, settings; and has it checked in memory."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,31 +8,25 @@ from ipaddress import ip_address
 from reconciler.dns import names
 from reconciler.dns.reverse import parse_zone
 from reconciler.importing import joining, people, planning, settings, views
-from reconciler.importing.draft import Draft, HatchLine, ZoneDraft
+from reconciler.importing.draft import Draft, ZoneDraft
 from reconciler.importing.found import (
-    INHERIT,
     Address,
     Fate,
     FoundDhcp,
     FoundDns,
-    FoundRecord,
     FoundSecret,
     FoundWan,
     FoundZone,
     Line,
 )
 from reconciler.importing.ledger import Ledger
+from reconciler.importing.leftover import Leftover
 from reconciler.importing.networks import Planned
-from reconciler.importing.people import People
 from reconciler.importing.scene import Scene
 from reconciler.importing.settle import Settled, settle
-from reconciler.state import hatches
 
 JOINED_AT_MOST = 100_000
 """Records of a zone whose hosts are joined; a larger one is written as a plain master file."""
-
-_LARGEST_HATCH = hatches.LIMIT - 65536
-"""Octets."""
 
 _NOTHING_KNOWN = "home.arpa."
 """For homes that have no domain (RFC 8375)."""
@@ -108,8 +101,9 @@ class _Work:
             dict(self._dns.hatches),
             self.seen.inside,
         )
-        self._plain_records(draft, found)
-        self._hatch(draft, found)
+        rest = Leftover(self._dhcp, self._scene, self.seen, self._ledger)
+        rest.records(draft, found)
+        rest.hatch(draft, found)
         return draft
 
     def _default_domain(self) -> str:
@@ -180,91 +174,6 @@ class _Work:
             *(ZoneDraft(zone.name, list(zone.records), zone.soa, zone.serial, zone.view) for zone in self.seen.own),
         ]
 
-    def _plain_records(self, draft: Draft, found: People) -> None:
-        """Records of dnsmasq: aliases of hosts, records in zones of ours, or raw lines."""
-        served = {(record.owner, record.rtype) for zone in self.seen.joined for record in zone.records}
-        for record in [*found.records, *map(self._completed, self._dhcp.records)]:
-            zone = self._scene.zone_of(record.owner)
-            host = draft.hosts.get(record.rdata) if record.rtype == "CNAME" else None
-            free = (record.owner, record.rtype) not in served and record.owner not in draft.hosts
-            if record.rtype == "PTR":
-                self._pointer(draft, record)
-            elif zone is None or (record.rtype == "CNAME" and self._scene.zone_of(record.rdata) is None):
-                name = record.owner if zone is None else record.rdata
-                self._ledger.mark(record.path, record.number, Fate.HATCH, f"no zone of the site holds {name}")
-            elif host is not None and host.extra and free and record.ttl == INHERIT:
-                host.aliases[record.owner] = None
-                host.places[record.path, record.number] = None
-                self._ledger.note(record.path, record.number, f"an alias of host {host.name}")
-            elif (record.owner, record.rtype) in served:
-                self._ledger.mark(record.path, record.number, Fate.LEFT, f"named answers for {record.owner}")
-            else:
-                draft.add(record)
-                self._ledger.note(record.path, record.number, f"a record in zones/: {record.owner}")
-
-    def _completed(self, record: FoundRecord) -> FoundRecord:
-        """Bare names get the default domain, as clients' resolvers complete them."""
-        domain = self._scene.default_domain
-        if not domain or record.owner.endswith(".arpa."):
-            return record
-        owner = names.parse(record.owner[:-1], domain) if record.owner.count(".") == 1 else record.owner
-        rdata = record.rdata
-        if record.rtype in ("CNAME", "MX", "SRV"):
-            rdata = re.sub(r"(^| )([^ .]+)\.$", lambda match: f"{match[1]}{match[2]}.{domain}", rdata)
-        return replace(record, owner=owner, rdata=rdata)
-
-    def _pointer(self, draft: Draft, record: FoundRecord) -> None:
-        """`ptr-record` for the only address of a host is its `ptr:`."""
-        for person in draft.hosts.values():
-            if person.extra and [address.reverse_pointer + "." for address in person.addresses] == [record.owner]:
-                person.ptr = "" if record.rdata == person.name else record.rdata
-                self._ledger.note(record.path, record.number, f"`ptr:` of host {person.name}")
-                return
-        self._ledger.mark(record.path, record.number, Fate.HATCH, "the reverse name of no host of the site")
-
-    def _hatch(self, draft: Draft, found: People) -> None:
-        """All lines whose fate is a hatch, with the tags that networks have now; and names in no zone of ours."""
-        tags = {tag: network.name for network in self._networks for tag in network.tags}
-        tags = {tag: name for tag, name in tags.items() if tag not in self._dhcp.interfaces}
-        for line in self._ledger.lines:
-            if line.text == "no-resolv" and self._dhcp.forwarders:
-                self._ledger.mark(line.path, line.number, Fate.TAKEN, "dns.forwarders")
-                continue
-            raw = self._dhcp.raw.get((line.path, line.number))
-            if raw is not None and line.fate is Fate.HATCH and self._asks_bind(raw):
-                self._ledger.mark(line.path, line.number, Fate.TAKEN, "dnsmasq asks BIND for BIND's zones by itself")
-                continue
-            if line.fate is Fate.HATCH and raw is not None:
-                text = re.sub(r"\btag:(!?)([^,\s]+)", lambda match: _tag(match, tags), raw)
-                draft.hatch.append(HatchLine(text, line.path, line.number))
-                if text != raw:
-                    self._ledger.mark(line.path, line.number, Fate.HATCH, f"{line.note}; tags are now the networks'")
-        self._homeless(draft, found)
-
-    def _asks_bind(self, raw: str) -> bool:
-        """`server=/ZONE/ADDRESS` for zones that named has here."""
-        key, _, value = raw.partition("=")
-        domains = [text for text in value.split("/")[1:-1] if text]
-        known = {zone.name for zone in self.seen.shared}
-        return key.strip() == "server" and bool(domains) and known.issuperset(f"{text.lower()}." for text in domains)
-
-    def _homeless(self, draft: Draft, found: People) -> None:
-        """Names in no zone of ours, as `host-record=`; of a block list there are too many."""
-        size = sum(len(line.text) + 1 for line in draft.hatch)
-        for item in found.homeless:
-            owners = [name for name in (item.name, *item.aliases) if "." in name]
-            texts = [f"host-record={owner.rstrip('.')},{item.address}" for owner in owners]
-            size += sum(len(text) + 1 for text in texts)
-            if not self._dhcp.dns or not texts:
-                self._ledger.mark(item.path, item.number, Fate.LEFT, "a name without a domain, in no network")
-            elif size > _LARGEST_HATCH:
-                why = "too many names that no zone of the site holds; node.yaml can allow `addn-hosts` in a hatch"
-                self._ledger.mark(item.path, item.number, Fate.LEFT, why)
-            else:
-                draft.hatch += [HatchLine(text, item.path, item.number) for text in texts]
-                why = "no zone of the site holds the name: `host-record=`"
-                self._ledger.mark(item.path, item.number, Fate.HATCH, why)
-
     def old_names(self) -> frozenset[tuple[str, Address]]:
         """(absolute name, address) for every name of hosts files and `host-record=`."""
         if not self._dhcp.dns:
@@ -275,7 +184,3 @@ class _Work:
             for text in (item.name, *item.aliases)
             if "." in text or self._scene.domain(self._scene.home(item.address))
         )
-
-
-def _tag(match: re.Match[str], tags: Mapping[str, str]) -> str:
-    return f"tag:{match[1]}net-{tags[match[2]]}" if match[2] in tags else match[0]

@@ -5,9 +5,10 @@ from ipaddress import ip_address
 
 from reconciler.checks.lookup import enclosing
 from reconciler.dns import names
-from reconciler.importing.found import INHERIT, Address, Fate, FoundDhcp, FoundName, FoundRecord, FoundReservation
+from reconciler.importing.found import INHERIT, Address, Fate, FoundDhcp, FoundName, FoundRecord
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.people import People, Person
+from reconciler.importing.reserving import Reserving
 from reconciler.importing.scene import Scene
 
 
@@ -31,9 +32,10 @@ class _Join:
         candidates = self._from_zones()
         self._settle(candidates)
         self._from_files(dhcp.names)
+        reserving = Reserving(self._scene, self._ledger, dhcp, self._people.hosts, self._owners, self._records)
         for reservation in dhcp.reservations:
             if reservation.plain:
-                self._reserve(reservation, dhcp)
+                reserving.reserve(reservation)
         self._aliases()
         for person in self._people.hosts.values():
             self._pointers(person)
@@ -157,82 +159,6 @@ class _Join:
             rtype = "A" if item.address.version == 4 else "AAAA"
             self._people.records.append(FoundRecord(owner, INHERIT, rtype, str(item.address), item.path, item.number))
         self._told(items, f"a record in zones/: {owner}")
-
-    def _reserve(self, item: FoundReservation, dhcp: FoundDhcp) -> None:
-        """Give the host of an address, or of a name, its MAC; make one where there is none."""
-        addresses = [self._whole(address, item) for address in item.addresses]
-        homes = [home for address in addresses if address and (home := self._scene.home(address))]
-        home = homes[0] if homes else self._lease_home(item, dhcp)
-        if not home or None in addresses or any(not self._serves(one) for one in addresses if one):
-            self._hatch(item, "its address is in no network with DHCP" if addresses else "its network is not known")
-            return
-        known = [address for address in addresses if address]
-        owner = next((self._owners[address] for address in known if address in self._owners), "")
-        name = self._scene.completed(item.name, home) if item.name else owner
-        if not owner and name in self._people.hosts:
-            owner = name
-        person = self._people.hosts.get(owner)
-        if person is None and (not name or name in self._records or self._scene.zone_of(name) is None):
-            self._hatch(item, "nobody has a name for it" if not name else f"{name} is something else already")
-            return
-        if person is None:
-            person = Person(name, extra=True, network="" if known else home)
-            self._people.hosts[name] = person
-        if not self._fits(person, known, home):
-            self._hatch(item, f"host {person.name} has other addresses")
-            return
-        self._fill(person, item, known, name)
-
-    def _serves(self, address: Address) -> bool:
-        network = self._scene.networks.get(self._scene.home(address))
-        return network is not None and (network.dhcp if address.version == 4 else network.ipv6_mode == "stateful")
-
-    def _fits(self, person: Person, addresses: list[Address], home: str) -> bool:
-        """Whether no other address of the host, in the same network and family, would be reserved instead."""
-        if not addresses:
-            return True
-        mine = [
-            one for one in person.addresses if self._scene.home(one) == home and one.version == addresses[0].version
-        ]
-        return not mine or mine[0] == addresses[0]
-
-    def _fill(self, person: Person, item: FoundReservation, addresses: list[Address], name: str) -> None:
-        new = [address for address in addresses if address not in person.addresses]
-        if new and person.served:
-            self._hatch(item, f"named gives {person.name} other addresses")
-            return
-        person.addresses += new
-        self._owners |= dict.fromkeys(new, person.name)
-        person.macs += [mac for mac in item.macs if mac not in person.macs]
-        person.places[item.path, item.number] = None
-        person.reservations.append(item)
-        if name and name != person.name and name not in self._records and self._scene.zone_of(name):
-            person.aliases[name] = None
-        note = f"host {person.name}"
-        if item.lease is not None:
-            note += "; its own lease time is the network's now"
-        self._ledger.note(item.path, item.number, note)
-
-    def _whole(self, address: Address, item: FoundReservation) -> Address | None:
-        """A suffix (`[::42]`) joined to the prefix of the network of the other address."""
-        if address.version == 4 or int(address) >> 64:
-            return address
-        homes = [self._scene.home(one) for one in item.addresses if one.version == 4]
-        prefix = self._scene.networks[homes[0]].ipv6 if homes and homes[0] else None
-        return ip_address(int(prefix.network_address) | int(address)) if prefix else None
-
-    def _lease_home(self, item: FoundReservation, dhcp: FoundDhcp) -> str:
-        """The network of a client without an address: the only one with DHCP, or where it has a lease."""
-        if item.addresses:
-            return ""
-        serving = [network.name for network in self._scene.networks.values() if network.dhcp]
-        if len(serving) == 1:
-            return serving[0]
-        found = [self._scene.home(lease.address) for lease in dhcp.leases if lease.mac in item.macs]
-        return next((home for home in found if home in serving), "")
-
-    def _hatch(self, item: FoundReservation, why: str) -> None:
-        self._ledger.mark(item.path, item.number, Fate.HATCH, why)
 
     def _aliases(self) -> None:
         """CNAMEs of named's zones that lead to a host, with its TTL."""
