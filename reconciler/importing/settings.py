@@ -10,7 +10,6 @@ from reconciler.importing.ledger import Ledger
 from reconciler.importing.networks import span
 from reconciler.importing.scene import Scene
 from reconciler.importing.views import Seen
-from reconciler.state import schema
 
 _DATE = re.compile(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{2}")
 _UNIXTIME = range(1_000_000_000, 1_900_000_000)
@@ -116,11 +115,6 @@ class Site:
                 of_zones.setdefault(zone.name, []).append(name)
             if peers and zone.name not in of_zones:
                 self._ledger.guess(f"zone {zone.name} may be copied with {', '.join(peers)}; name the servers yourself")
-        if "secondaries" not in schema.Site.model_fields:
-            if servers:
-                told = ", ".join(str(server["address"]) for server in servers.values())
-                self._ledger.guess(f"left: zones are copied by {told}; this release's state has no secondaries")
-            return {}, {}
         return servers, of_zones
 
     def _public(self) -> dict[str, Any]:

@@ -289,6 +289,16 @@ def test_keys_updates_and_the_public_address() -> None:
     }
 
 
+def test_who_may_copy_a_zone() -> None:
+    signed = zone("example.org.", "ns A 192.168.1.2", transfer_to=("203.0.113.53", "xfer"), notify=("203.0.113.53",))
+    nameless = zone("example.net.", "ns A 192.168.1.2", transfer_to=("xfer",))
+    joined = made(FoundDns((signed, nameless), keys=(FoundKey("xfer", "hmac-sha256"),)))
+    site = document(joined, "site.yaml")
+    assert site["secondaries"] == {"secondary-203.0.113.53": {"address": "203.0.113.53", "key": "xfer"}}
+    assert site["zones"] == {"example.org": {"secondaries": ["secondary-203.0.113.53"]}}
+    assert any("example.net. may be copied with xfer" in text for text in joined.guesses)
+
+
 def test_a_setting_that_the_checks_refuse_is_left_out() -> None:
     """A virtual address in the range that DHCP hands out."""
     dhcp = FoundDhcp((RANGE,), interfaces=("eth0",), listen=(IPv4Address(f"{NET}.150"),), domains={None: "x.example."})
