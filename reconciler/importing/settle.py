@@ -4,6 +4,7 @@ Each round takes something out (a host becomes plain records, a record or a sett
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,8 @@ class _Settling:
     ledger: Ledger
     cache: LoadCache = field(default_factory=LoadCache)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    entries: dict[str, list[tuple[int, str | int]]] = field(default_factory=dict)
+    """Of each file of hosts that was looked into in this round: first lines and keys."""
     gone: set[tuple[str, str, str, str]] = field(default_factory=set)
     """Records that could not be taken: (view, owner, type, data)."""
 
@@ -72,6 +75,7 @@ class _Settling:
             progress(f"checking the state, round {count}")
             self.draft.hatch = [line for line in self.draft.hatch if line.text != _REMOVED]
             self.files = files = self.draft.files()
+            self.entries.clear()
             site, problems = self._build(files)
             errors = [problem for problem in problems if problem.severity is Severity.ERROR]
             if site is None:
@@ -112,10 +116,13 @@ class _Settling:
 
     def _undo_host(self, path: str, line: int, what: str) -> bool:
         """The host whose entry holds the line."""
-        text = self.files[path]
-        document = yaml.read(path, Blob("", text), limit=len(text) + 1)
-        places = sorted((place[0], keys[0]) for keys, place in document.keys.items() if len(keys) == 1)
-        key = next((name for start, name in reversed(places) if start <= line), None)
+        if path not in self.entries:
+            text = self.files[path]
+            document = yaml.read(path, Blob("", text), limit=len(text) + 1)
+            self.entries[path] = sorted((place[0], keys[0]) for keys, place in document.keys.items() if len(keys) == 1)
+        places = self.entries[path]
+        index = bisect_right(places, line, key=lambda place: place[0]) - 1
+        key = places[index][1] if index >= 0 else None
         person = self.draft.hosts_by_file[path].get(str(key))
         return person is not None and self._demote(person, what)
 
