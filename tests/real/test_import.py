@@ -188,7 +188,11 @@ class OldDnsmasq:
         conf = folder / "old.conf"
         conf.write_text("\n".join([*kept, f"port={self.port}", "listen-address=127.0.0.1", "bind-interfaces", ""]))
         self._process = subprocess.Popen(["dnsmasq", "-k", "-C", str(conf), "--pid-file", "-u", "root"])
-        wait_until(self._answers, what="the old dnsmasq answers")
+        try:
+            wait_until(self._answers, what="the old dnsmasq answers")
+        except BaseException:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, "the old dnsmasq has ended"
@@ -231,12 +235,12 @@ def test_home_moves_from_dnsmasq(machine: Path, tmp_path: Path) -> None:
     assert "tftp-root" in said
     assert "s3cret" not in said
     assert not any(b"s3cret" in path.read_bytes() for path in state.rglob("*") if path.is_file())
-    old = OldDnsmasq(machine, tmp_path)
     # The public address is for the machine that has one.
     site = state / "site.yaml"
     site.write_text(site.read_text().partition("\nwan:")[0] + "\n")
     (tmp_path / "node").mkdir()
     node = PocketSite(tmp_path / "node", bind=False)
+    old = OldDnsmasq(machine, tmp_path)
     try:
         serve(node, state, tmp_path)
         assert node.dnsmasq is not None
