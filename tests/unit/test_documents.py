@@ -20,7 +20,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.g
 STATE = (ROOT / "docs/state.md").read_text()
 
 FORBIDDEN = re.compile(
-    r"\.\./shared|\bissues? #?\d|(?<![\w.])#\d+\b|/work/|(?<!\.\.)/home/|/root\b|"
+    r"\.\./shared|\bissues? #?\d|(?<![\w.])#\d+\b|/work/|(?<!\.\.)(?<!example)/home/|/root\b|"
     r"pypi|pythonhosted|docker\.io|ghcr|quay\.io",
     re.IGNORECASE,
 )
