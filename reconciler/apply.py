@@ -149,7 +149,7 @@ def _after(
         known = reported.get(name) or before.zones.get(name)
         serial = known.serial if known else 0
         digest = known.file_digest if known else ""
-        zones[name] = DeployedZone(item.zone, item.dynamic, serial, digest, item.leases)
+        zones[name] = DeployedZone(item.zone, item.dynamic, serial, digest, item.leases, item.home)
     files = {
         path: digest
         for path, digest in before.files.items()

@@ -1,6 +1,6 @@
 """Contents of zones on disk, for the manifest.
 
-    STATE/zones/NAME.DIGEST   the state's records, one a line; behind a mark, those of leases
+    STATE/zones/ZONE.DIGEST   the state's records, one a line; behind a mark, those of leases
 
 Leases come and go one by one, in zones that may hold very many. So where only leases differ from what such a file
 holds, and not too many of them, no new file is written: the manifest's entry says beside the digest what differs.
@@ -8,11 +8,12 @@ holds, and not too many of them, no new file is written: the manifest's entry sa
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reconciler.deployed import DeployedZone, without
-from reconciler.dns import names, zonetext
+from reconciler.dns import versions, zonetext
 from reconciler.dns.diff import differing
 from reconciler.dns.records import Key, group
 from reconciler.dns.zone import SOA, Zone
@@ -41,11 +42,11 @@ class Contents:
 
     def path(self, name: str, digest: str) -> Path:
         """The file of a zone."""
-        return self._folder / f"{names.filename(name)}.{digest[:16]}"
+        return self._folder / f"{versions.filename(name)}.{digest[:16]}"
 
     def describe(self, item: DeployedZone, effects: Effects) -> dict[str, Any]:
         """What a manifest is to say of a zone's content, whose file is written before, if there is none that serves."""
-        name, content = item.zone.name, Content(item.zone, item.leases)
+        name, content = item.zone.id, Content(item.zone, item.leases)
         last, described = self._last.get(name, (None, {}))
         if last is None or last.zone is not content.zone or last.leases != content.leases:
             described = self._by_file(name, content) or {}
@@ -87,10 +88,10 @@ class Contents:
         data = _text(content).encode()
         digest = _digest(data)
         effects.make_folder(self._folder)
-        path = self.path(content.zone.name, digest)
+        path = self.path(content.zone.id, digest)
         if not path.exists():
             effects.replace(path, data)
-        self._files[content.zone.name] = digest, content
+        self._files[content.zone.id] = digest, content
         return digest
 
 
@@ -116,7 +117,7 @@ def _changed(file: Content, changes: Mapping[str, Iterable[str]]) -> Content:
         del rrsets[owner, rtype]
         leases.remove((owner, rtype))
     come = group(zonetext.parse_full("\n".join(changes.get("come", ()))))
-    return Content(Zone(file.zone.name, file.zone.soa, {**rrsets, **come}), frozenset({*leases, *come}))
+    return Content(replace(file.zone, rrsets={**rrsets, **come}), frozenset({*leases, *come}))
 
 
 def _text(content: Content) -> str:
@@ -131,7 +132,8 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data.removesuffix(b"\n")).hexdigest()
 
 
-def _parse(name: str, data: bytes, digest: str) -> Content:
+def _parse(key: str, data: bytes, digest: str) -> Content:
+    name, view = versions.split(key)
     if _digest(data) != digest:
         raise ValueError("its content is not what was applied")
     state, _, leases = data.decode().partition(_MARK)
@@ -141,4 +143,4 @@ def _parse(name: str, data: bytes, digest: str) -> Content:
         raise ValueError(f"does not begin with the SOA of {name}")
     soa = SOA(mname, rname, int(refresh), int(retry), int(expire), int(minimum), int(ttl))
     own, others = group(zonetext.parse_full(rest)), group(zonetext.parse_full(leases))
-    return Content(Zone(name, soa, own | others), frozenset(others))
+    return Content(Zone(name, soa, own | others, view), frozenset(others))

@@ -13,7 +13,7 @@ def without(zone: Zone, keys: Set[Key]) -> Zone:
     """The zone without some RRsets; the zone itself where there are none to leave out."""
     if not keys:
         return zone
-    return Zone(zone.name, zone.soa, {key: rrset for key, rrset in zone.rrsets.items() if key not in keys})
+    return replace(zone, rrsets={key: rrset for key, rrset in zone.rrsets.items() if key not in keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class DeployedZone:
     """SHA-256 of the zone file that we wrote; "" where there is none."""
     leases: frozenset[Key] = frozenset()
     """Keys of those RRsets in the zone that come from leases."""
+    home: str = ""
+    """The view that BIND has the zone in, "" without views."""
 
     @property
     def state(self) -> Zone:
@@ -37,7 +39,7 @@ class DeployedZone:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Everything that is deployed. `files` maps SERVICE/PATH to the SHA-256 of its content.
+    """Everything that is deployed, zones by id. `files` maps SERVICE/PATH to the SHA-256 of its content.
 
     pending: zones of applies that were begun and whose end is not on record (a crash, a server that went away), the
     latest first. Where the server's serial has reached a pending zone's, that one may be what was deployed.
@@ -67,7 +69,7 @@ def begun(
 
 
 def _begun(zone: DeployedZone, earlier: Sequence[DeployedZone]) -> tuple[DeployedZone, ...]:
-    same = [item for item in earlier if item.zone == zone.zone and item.dynamic == zone.dynamic]
+    same = [item for item in earlier if (item.zone, item.dynamic, item.home) == (zone.zone, zone.dynamic, zone.home)]
     if same:
         # Another try of the same: the server may have it since the first one.
         zone = replace(zone, serial=same[0].serial)
@@ -94,11 +96,12 @@ def _bounds(items: Sequence[DeployedZone]) -> tuple[DeployedZone, DeployedZone]:
     first, last = items[0], items[-1]
     leases = frozenset[Key]().union(*(item.leases for item in items))
     return (
-        DeployedZone(replace(first.zone, rrsets=largest), any(item.dynamic for item in items), serial, leases=leases),
+        DeployedZone(replace(first.zone, rrsets=largest), any(item.dynamic for item in items), serial, leases=leases, home=first.home),
         DeployedZone(
             replace(last.zone, rrsets=smallest),
             all(item.dynamic for item in items),
             serial,
             leases=leases & smallest.keys(),
+            home=last.home,
         ),
     )

@@ -4,6 +4,7 @@ It holds back a change that deletes or changes a large part of a zone, touches t
 apex or removes a whole zone, until somebody says that this is meant.
 """
 
+from reconciler.dns.versions import shown
 from reconciler.plan import Plan, ZonePlan
 
 PERCENT = 30
@@ -20,18 +21,18 @@ def reasons(plan: Plan) -> tuple[str, ...]:
 
 def _zone_reasons(zone: ZonePlan) -> list[str]:
     if zone.kind == "removed":
-        return [f"zone {zone.name} would be removed with its {zone.records_before} records"]
+        return [f"zone {shown(zone.name)} would be removed with its {zone.records_before} records"]
     if zone.kind == "new":
         return []
     found = []
     if zone.apex_ns_changed:
-        found.append(f"the NS records at the apex of {zone.name} would change")
+        found.append(f"the NS records at the apex of {shown(zone.name)} would change")
     if zone.records_before >= MIN_RECORDS:
         for count, verb in ((zone.state_diff.minus, "deleted"), (zone.state_diff.tilde, "changed")):
             share = 100 * count / zone.records_before
             if share > PERCENT:
                 found.append(
-                    f"{count} of {zone.records_before} records of {zone.name} would be {verb} "
+                    f"{count} of {zone.records_before} records of {shown(zone.name)} would be {verb} "
                     f"({share:.0f} %, allowed unasked: {PERCENT} %)"
                 )
     return found

@@ -198,7 +198,8 @@ class ManifestStore:
 
     def _zone(self, name: str, item: Mapping[str, Any]) -> DeployedZone:
         content = self._content(name, item)
-        return DeployedZone(content.zone, item["dynamic"], item["serial"], item["file_digest"], content.leases)
+        values = (item["dynamic"], item["serial"], item["file_digest"])
+        return DeployedZone(content.zone, *values, content.leases, item.get("home", ""))
 
     def _content(self, name: str, item: Mapping[str, Any]) -> Content:
         path = self._contents.path(name, item["digest"])
@@ -246,7 +247,8 @@ class ManifestStore:
 
     def _describe(self, item: DeployedZone, effects: Effects) -> dict[str, Any]:
         content = self._contents.describe(item, effects)
-        return {"serial": item.serial, "dynamic": item.dynamic, "file_digest": item.file_digest, **content}
+        entry = {"serial": item.serial, "dynamic": item.dynamic, "file_digest": item.file_digest, **content}
+        return {**entry, "home": item.home} if item.home else entry
 
 
 def _list(items: object) -> list[Any]:

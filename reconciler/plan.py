@@ -1,11 +1,12 @@
 """The plan: what an apply would change, in records and files, and what of it may surprise. Pure."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.deployed import Deployed, DeployedZone
-from reconciler.dns.diff import ZoneDiff, diff
+from reconciler.dns import versions
+from reconciler.dns.diff import ZoneDiff, diff, differing
 from reconciler.dns.records import Key, RRset
 from reconciler.dns.zone import SOA
 from reconciler.site import Site, SiteZone
@@ -13,11 +14,12 @@ from reconciler.site import Site, SiteZone
 
 @dataclass(frozen=True, slots=True)
 class ZonePlan:
-    """The change of one zone.
+    """The change of one zone, which `name` is the id of.
 
     records_before counts records without SOA and without leases, where the state changes any. state_diff: the part of
     diff that the state brings; the rest comes from leases. soa is (old, new) where the SOA's own values change.
-    kind_change is "static" or "dynamic" where the zone becomes that.
+    kind_change is "static" or "dynamic" where the zone becomes that. was: the id of the version whose place it takes,
+    where views have come or gone.
     """
 
     name: str
@@ -27,11 +29,12 @@ class ZonePlan:
     records_before: int
     soa: tuple[SOA, SOA] | None = None
     kind_change: str = ""
+    was: str = ""
 
     @property
     def apex_ns_changed(self) -> bool:
         """Whether the NS RRset at the zone's apex is touched."""
-        key = (self.name, "NS")
+        key = (versions.name_of(self.name), "NS")
         touched = {rrset.key for rrset in (*self.state_diff.added, *self.state_diff.removed)}
         return key in touched or any(new.key == key for _, new in self.state_diff.changed)
 
@@ -53,7 +56,7 @@ class Plan:
     def only_leases(self) -> bool:
         """Something would change, and nothing of it by the state."""
         return bool(self.zones) and not any(
-            zone.state_diff or zone.soa or zone.kind_change or zone.kind != "changed" for zone in self.zones
+            zone.state_diff or zone.soa or zone.kind_change or zone.was or zone.kind != "changed" for zone in self.zones
         )
 
     @property
@@ -70,15 +73,39 @@ def make(site: Site, files: Mapping[str, str], deployed: Deployed) -> Plan:
     not deployed: its zones are planned again.
     """
     changes = []
-    for name in sorted({*site.zones, *deployed.zones}):
-        change = _zone(name, site.zones.get(name), deployed.zones.get(name))
+    places = _places(site.zones, deployed.zones)
+    for name in sorted({*site.zones, *deployed.zones} - {*places.values()}):
+        was = places.get(name, "")
+        change = _zone(name, site.zones.get(name), deployed.zones.get(was or name), was)
         if change is not None:
             changes.append(change)
     zones = tuple(changes)
     return Plan(zones, tuple(_files(files, deployed.files)), tuple(_notes(zones, site, deployed)))
 
 
-def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan | None:
+def _places(new: Mapping[str, SiteZone], old: Mapping[str, DeployedZone]) -> dict[str, str]:
+    """Versions whose place others of the same zone take: of those that come and those that go the two most alike."""
+    coming, going = _by_name(new.keys() - old.keys()), _by_name(old.keys() - new.keys())
+    return {
+        come: go
+        for name in coming.keys() & going.keys()
+        for come, go in [
+            min(
+                ((come, go) for come in coming[name] for go in going[name]),
+                key=lambda pair: len(differing(old[pair[1]].zone.rrsets, new[pair[0]].zone.rrsets)),
+            )
+        ]
+    }
+
+
+def _by_name(keys: Collection[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        found.setdefault(versions.name_of(key), []).append(key)
+    return found
+
+
+def _zone(name: str, new: SiteZone | None, old: DeployedZone | None, was: str = "") -> ZonePlan | None:
     change = diff(old.zone.rrsets if old else {}, new.zone.rrsets if new else {})
     by_state = _without(change, [zone.leases for zone in (old, new) if zone is not None])
     before = _count(old) if by_state else 0
@@ -86,9 +113,9 @@ def _zone(name: str, new: SiteZone | None, old: DeployedZone | None) -> ZonePlan
         return ZonePlan(name, "new" if old is None else "removed", change, by_state, before)
     kind_change = "" if new.dynamic == old.dynamic else ("dynamic" if new.dynamic else "static")
     soa = None if new.zone.soa == old.zone.soa else (old.zone.soa, new.zone.soa)
-    if not (change or soa or kind_change):
+    if not (change or soa or kind_change or was):
         return None
-    return ZonePlan(name, "changed", change, by_state, before, soa, kind_change)
+    return ZonePlan(name, "changed", change, by_state, before, soa, kind_change, was)
 
 
 def _without(change: ZoneDiff, leases: Sequence[Set[Key]]) -> ZoneDiff:
@@ -130,7 +157,7 @@ def _notes(zones: tuple[ZonePlan, ...], site: Site, deployed: Deployed) -> list[
     negative = []
     for zone in zones:
         if zone.kind == "changed" and zone.diff.added:
-            soa = deployed.zones[zone.name].zone.soa
+            soa = deployed.zones[zone.was or zone.name].zone.soa
             negative.append(min(soa.minimum, soa.ttl))
     if negative:
         notes.append(

@@ -5,6 +5,7 @@ Lines are `word` padded to ten columns and then the text, so that output reads a
 
 from collections.abc import Iterable, Mapping
 
+from reconciler.dns import versions
 from reconciler.evaluate import Evaluation
 from reconciler.plan import Plan, ZonePlan, span
 from reconciler.state.problem import Severity
@@ -48,7 +49,7 @@ def plan(change: Plan, serials: Mapping[str, int], *, records_shown: int = _RECO
     """The plan, zone by zone. serials: the serial each zone is expected to get, where one is kept."""
     if change.empty:
         return [line("plan", "no change to what is served")]
-    width = max((len(zone.name) for zone in change.zones), default=0)
+    width = max((len(versions.shown(zone.name)) for zone in change.zones), default=0)
     rows = [row for zone in change.zones for row in _zone(zone, serials.get(zone.name, 0), records_shown, width)]
     rows += [f"{sign} {path}" for sign, path in change.files]
     rows += [f"note: {note}" for note in change.notes]
@@ -59,11 +60,13 @@ def _zone(zone: ZonePlan, serial: int, records_shown: int, width: int) -> Iterab
     counts = f"+{zone.state_diff.plus} ~{zone.state_diff.tilde} -{zone.state_diff.minus}"
     kind = {"new": "new zone", "removed": "zone removed", "changed": ""}[zone.kind]
     tail = str(serial) if serial and zone.kind != "removed" else ""
-    yield "  ".join(part for part in (f"{zone.name:<{width}}", f"{counts:<10}", kind, tail) if part).rstrip()
+    yield "  ".join(part for part in (f"{versions.shown(zone.name):<{width}}", f"{counts:<10}", kind, tail) if part).rstrip()
+    if zone.was:
+        yield f"  takes the place of {versions.shown(zone.was)}"
     if zone.kind_change:
         yield f"  becomes {zone.kind_change}"
     if zone.soa:
-        yield f"  ~ {zone.soa[1].line(zone.name, serial)}"
+        yield f"  ~ {zone.soa[1].line(versions.name_of(zone.name), serial)}"
     changes = zone.state_diff.changes
     for change in changes[:records_shown]:
         yield f"  {change.sign} {change.line}"

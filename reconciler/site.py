@@ -67,7 +67,9 @@ _NONE = OwnAddresses()
 class SiteZone:
     """A zone and how it is treated.
 
-    leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it.
+    leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it. home: the
+    view whose zone it is in BIND's configuration ("" without views); further views that answer with it refer to that.
+    inside: names of leases may go into it.
     """
 
     zone: Zone
@@ -78,11 +80,29 @@ class SiteZone:
     serial: SerialStyle
     leases: frozenset[Key] = frozenset()
     secondaries: tuple[schema.Secondary, ...] = ()
+    home: str = ""
+    inside: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """Clients that are answered alike, and with what.
+
+    clients: elements of BIND's address match list. zones: ids by the zones' names. whole: it has all zones that name no
+    view. recursion: None leaves it to named's options. empty: zones whose names do not exist for these clients.
+    """
+
+    name: str
+    clients: tuple[str, ...]
+    zones: Mapping[str, str]
+    whole: bool = False
+    recursion: bool | None = None
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything that servers are to be told."""
+    """Everything that servers are to be told. zones: by id, which is the name but for versions of a view."""
 
     name: str
     dns: schema.Dns
@@ -103,3 +123,16 @@ class Site:
     secondaries: Mapping[str, schema.Secondary] = field(default_factory=dict)
     """Further name servers, by name."""
     own: OwnAddresses = _NONE
+    views: tuple[SiteView, ...] = ()
+    """The first that a client matches is its view; none: all clients are answered alike."""
+
+    @property
+    def inside(self) -> Mapping[str, SiteZone]:
+        """By name the zones as clients of the site itself see them: those of the first view with all zones."""
+        if not self.views:
+            return self.zones
+        found: dict[str, SiteZone] = {}
+        for view in self.views:
+            if view.whole:
+                found = {name: self.zones[key] for name, key in view.zones.items()} | found
+        return found

@@ -1,16 +1,19 @@
 """Reading the audit, for `reconciler log`."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler import tools
-from reconciler.dns.names import filename
+from reconciler.dns.versions import filename
 from reconciler.errors import BadRepository
 from reconciler.git.command import git
 
 _FIELDS = 4
+_ESCAPE = r"\\\g<0>"
+_SPECIAL = re.compile(r"[*?\[\\]")
 _FORMAT = "%H%x00%ct%x00%s%x00%(trailers:only,unfold,separator=%x1e)"
 
 
@@ -35,11 +38,17 @@ def history(repo: Path, *, limit: int = 20, zone: str | None = None, branch: str
     ref = f"refs/heads/{branch}"
     if tools.run(git(repo, "show-ref", "--verify", "--quiet", ref)).code == 1:
         return []
-    paths = ["--", f":(literal)zones/{filename(zone)}"] if zone else ["--"]
+    paths = ["--", *(_paths(zone) if zone else ())]
     result = tools.run(git(repo, "log", "-z", f"--max-count={limit}", f"--format={_FORMAT}", ref, *paths))
     if result.code:
         raise BadRepository(f"{repo}: the audit cannot be read: {result.text}")
     return list(_parse(result.stdout))
+
+
+def _paths(zone: str) -> tuple[str, str]:
+    """Where the zone's records are, and those of its versions for single views (gitglossary(7), pathspec)."""
+    name = filename(zone)
+    return f":(literal)zones/{name}", f":(glob)zones/{_SPECIAL.sub(_ESCAPE, name)}@*/**"
 
 
 def _parse(text: str) -> Iterator[Recorded]:

@@ -1,6 +1,6 @@
 """The deployed content as files of the audit branch. Pure.
 
-    zones/FILENAME/soa               the SOA with its serial
+    zones/FILENAME/soa               the SOA with its serial; FILENAME@VIEW for a view's own version
     zones/FILENAME/records           a zone of up to SHARD records, one a line
     zones/FILENAME/records/a/3/...   a larger one, divided by a hash of the owner, at most about SHARD a file
     services/SERVICE/PATH            other files as rendered
@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping
 from zlib import crc32
 
 from reconciler.deployed import DeployedZone
-from reconciler.dns.names import filename, sort_key
+from reconciler.dns.names import sort_key
+from reconciler.dns.versions import filename
 from reconciler.dns.records import RRset
 from reconciler.dns.zone import Zone
 from reconciler.git.fastimport import Files
@@ -60,7 +61,7 @@ def shard(owner: str, levels: int) -> str:
 
 
 def _zone_change(old: DeployedZone | None, new: DeployedZone) -> dict[str, bytes | None]:
-    folder = _folder(new.zone.name)
+    folder = _folder(new.zone.id)
     files: dict[str, bytes | None] = {}
     soa = _soa(new)
     if old is None or _soa(old) != soa:

@@ -10,6 +10,7 @@ from reconciler.cli.check import problems
 from reconciler.cli.common import as_owner, config_option, json_option, refuse_standby, settings_of, show
 from reconciler.daemon.node import Node, assemble
 from reconciler.daemon.push import serials
+from reconciler.dns.versions import shown
 from reconciler.evaluate import Evaluation
 
 
@@ -68,7 +69,7 @@ def _document(node: Node, evaluation: Evaluation) -> dict[str, object]:
         **problems(evaluation),
         "zones": [
             {
-                "name": zone.name,
+                "name": shown(zone.name),
                 "kind": zone.kind,
                 "serial": expected.get(zone.name),
                 "changes": [{"sign": change.sign, "record": change.line} for change in zone.state_diff.changes],

@@ -8,7 +8,7 @@ from reconciler import folder, report
 from reconciler.cli.common import config_option, settings_of, show
 from reconciler.daemon.node import assemble
 from reconciler.deployed import Deployed
-from reconciler.dns.names import filename
+from reconciler.dns.versions import filename
 from reconciler.errors import Refused
 
 

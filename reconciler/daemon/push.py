@@ -158,7 +158,7 @@ def serials(node: Node, evaluation: Evaluation) -> dict[str, int]:
     return {
         zone.name: next_serial(
             evaluation.site.zones[zone.name].serial,
-            [deployed[zone.name].serial] if zone.name in deployed else [],
+            [deployed[key].serial for key in (zone.name, zone.was) if key in deployed],
             datetime.now(UTC),
         )
         for zone in evaluation.plan.zones

@@ -9,6 +9,7 @@ from reconciler.audit.entry import Entry
 from reconciler.audit.tree import file_changes, zone_changes
 from reconciler.daemon.pushes import Push
 from reconciler.deployed import Deployed, DeployedZone
+from reconciler.dns.versions import shown
 from reconciler.evaluate import Evaluation
 from reconciler.git.fastimport import Files
 from reconciler.plan import Plan
@@ -47,7 +48,7 @@ def drift_lines(found: Sequence[Drift]) -> list[str]:
     lines = []
     for drift in found[:_DRIFT_SHOWN]:
         word = "healed" if drift.healed else "drift"
-        lines.append(report.line(word, f"{drift.place} {drift.change} {drift.text}"))
+        lines.append(report.line(word, f"{shown(drift.place)} {drift.change} {drift.text}"))
     if len(found) > _DRIFT_SHOWN:
         lines.append(report.line("", f"… and {len(found) - _DRIFT_SHOWN} more"))
     return lines
@@ -105,7 +106,7 @@ def missed_entry(
 ) -> Entry:
     """The audit's entry of an apply after which the program ended before it had recorded it."""
     commit = deployed.commit or ""
-    serials = ", ".join(f"{name} {zone.serial}" for name, zone in deployed.zones.items() if zone.serial)
+    serials = ", ".join(f"{shown(name)} {zone.serial}" for name, zone in deployed.zones.items() if zone.serial)
     return Entry(
         subject=f"Apply {commit[:12]}: recorded late",
         body="The reconciler ended, or could not write here, before it had recorded this apply.",
@@ -221,4 +222,4 @@ def _trailers(
 
 def _serials(changed: Mapping[str, tuple[int, int]]) -> str:
     """`example.org. 2026112003, …`; nothing where no server keeps serials."""
-    return ", ".join(f"{zone} {serial}" for zone, (_, serial) in changed.items() if serial)
+    return ", ".join(f"{shown(zone)} {serial}" for zone, (_, serial) in changed.items() if serial)

@@ -12,6 +12,7 @@ from reconciler.daemon.loop import Loop
 from reconciler.daemon.node import Node
 from reconciler.daemon.outcome import PassReport, Result
 from reconciler.daemon.term import Terms
+from reconciler.dns.versions import shown
 from reconciler.role.base import Role, RoleReport
 
 
@@ -46,7 +47,7 @@ def document(terms: Terms, loop: Loop) -> dict[str, Any]:
         "retry_in": round(max(loop.retry_at - time.monotonic(), 0.0), 1) if loop.retry_at else None,
         "zones": [
             {
-                "name": name,
+                "name": shown(name),
                 "serial": zone.serial,
                 "records": sum(len(rrset.rdatas) for rrset in zone.zone.rrsets.values()),
                 "kind": "dynamic" if zone.dynamic else "static",

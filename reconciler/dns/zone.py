@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.dns import versions
 from reconciler.dns.names import sort_key
 from reconciler.dns.records import Key, RRset
 
@@ -37,11 +38,20 @@ class SOA:
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone's content. The SOA stands apart, because its serial is decided when it is applied."""
+    """A zone's content. The SOA stands apart, because its serial is decided when it is applied.
+
+    view: whose version of the zone this is; "" where there is one for all.
+    """
 
     name: str
     soa: SOA
     rrsets: Mapping[Key, RRset]
+    view: str = ""
+
+    @cached_property
+    def id(self) -> str:
+        """What it is known by among all zones; see `reconciler.dns.versions`."""
+        return versions.zone_id(self.name, self.view)
 
     @cached_property
     def lines(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.state.text import shown
-from reconciler.state.types import Invalid, single
+from reconciler.state.types import Invalid, identifier, single
 
 
 def _ipv4(value: Any) -> IPv4Address:
@@ -124,3 +124,28 @@ Server = Annotated[
     WithJsonSchema({"type": "string", "format": "server", "examples": ["208.67.222.222", "[2620:119:35::35]:53"]}),
 ]
 """A DNS server by its address, with a port unless that is 53: `ADDRESS`, `ADDRESS:PORT`, `[ADDRESS]:PORT`."""
+
+
+def _client(value: Any) -> IPv4Network | IPv6Network | str:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    text = single(value)
+    if "/" in text:
+        return _prefix6(text) if ":" in text else _prefix4(text)
+    if ":" in text:
+        return IPv6Network(_ipv6(text))
+    if re.fullmatch(r"[0-9.]+", text, re.ASCII):
+        return IPv4Network(_ipv4(text))
+    try:
+        return identifier(text)
+    except Invalid:
+        fix = "write a prefix, an address, a network's name, `localhost`, `localnets` or `any`"
+        raise Invalid(f"{shown(text)} is not a kind of client", fix) from None
+
+
+Client = Annotated[
+    IPv4Network | IPv6Network | str,
+    BeforeValidator(_client),
+    WithJsonSchema({"type": "string", "format": "client", "examples": ["192.168.1.0/24", "localhost", "any"]}),
+]
+"""Whom a view is for: a prefix (an address is one of full length), the name of a network, or a word of BIND's."""

@@ -6,7 +6,7 @@ host makes one file be read anew.
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from reconciler.errors import BadName
 from reconciler.state import hatches, hosts, masterfile, octodns, yaml
 from reconciler.state.bounds import MAX_FAULTY, MAX_GENERATED, MAX_PROBLEMS, MAX_RECORDS
 from reconciler.state.hatches import HatchAllowance
-from reconciler.state.model import HostEntry, Locator, State, ZoneFile
+from reconciler.state.model import Hatch, HostEntry, Locator, State, ZoneFile
 from reconciler.state.problem import Position, Problem, Severity
 from reconciler.state.schema import Site
 from reconciler.state.text import shown
@@ -28,6 +28,9 @@ _FOLDERS = {
     "dnsmasq.d": (".conf",),
     "bind.d": (".conf",),
 }
+_BY_VIEW = ("zones", "bind.d")
+"""Folders with a folder for each view."""
+
 _FILES = ("site.yaml", "hosts.yaml")
 _NOTHING_MORE = HatchAllowance()
 _SUFFIXES = (".yaml", ".yml", ".zone", ".conf")
@@ -170,10 +173,17 @@ def _misplaced(path: str, blob: Blob) -> Problem | None:
         return None
     if rest.startswith(".git"):
         return None
-    if "/" in rest or rest.startswith(".") or not rest.endswith(suffixes) or rest in suffixes:
+    view, file = _by_view(folder, rest)
+    if "/" in file or rest.startswith(".") or not file.endswith(suffixes) or file.startswith("."):
         known = " or ".join(f"{folder}/NAME{suffix}" for suffix in suffixes)
         return Problem(where, "this file means nothing here", f"known are {known}")
-    return _zone_name_problem(path, rest) if folder == "zones" else None
+    return _zone_name_problem(path, file, view) if folder == "zones" else None
+
+
+def _by_view(folder: str, rest: str) -> tuple[str, str]:
+    """(view, file name) of a path below a folder; the view is "" where the file is for all."""
+    view, slash, file = rest.partition("/")
+    return (view, file) if slash and folder in _BY_VIEW else ("", rest)
 
 
 def _suggestion(path: str, known: tuple[str, ...]) -> str:
@@ -186,11 +196,12 @@ def _suggestion(path: str, known: tuple[str, ...]) -> str:
     return f"known are {', '.join(known)} and the folders {', '.join(f'{name}/' for name in _FOLDERS)}"
 
 
-def _zone_name_problem(path: str, file: str) -> Problem | None:
+def _zone_name_problem(path: str, file: str, view: str) -> Problem | None:
     try:
         names.from_filename(file.rsplit(".", 1)[0])
     except BadName as error:
-        return Problem(Position(path), f"the file's name is not a zone's: {error}", "write zones/example.org.zone")
+        example = f"zones/{view}/example.org.zone" if view else "zones/example.org.zone"
+        return Problem(Position(path), f"the file's name is not a zone's: {error}", f"write {example}")
     return None
 
 
@@ -203,17 +214,22 @@ def _reader(path: str, allow: HatchAllowance) -> tuple[object, Callable[[Blob], 
         return None, lambda blob: _kept(hosts.read(path, blob))
     if not slash or folder not in _FOLDERS or rest.startswith("."):
         return None
+    view, file = _by_view(folder, rest)
     if folder == "zones":
-        zone = names.from_filename(rest.rsplit(".", 1)[0])
+        zone = names.from_filename(file.rsplit(".", 1)[0])
         read = octodns.read if path.endswith(".yaml") else masterfile.read
-        return None, lambda blob: _kept(read(path, blob, zone))
+        return None, lambda blob: _of_view(read(path, blob, zone), view)
     if folder == "bind.d":
-        return allow.bind, lambda blob: _kept(hatches.read_bind(path, blob, allow))
+        return allow.bind, lambda blob: _of_view(hatches.read_bind(path, blob, allow), view)
     return allow.dnsmasq, lambda blob: _kept(hatches.read_dnsmasq(path, blob, allow))
 
 
 def _kept(result: tuple[Any, list[Problem]]) -> Result:
     return result[0], tuple(result[1])
+
+
+def _of_view(result: tuple[ZoneFile | Hatch, list[Problem]], view: str) -> Result:
+    return replace(result[0], view=view) if view else result[0], tuple(result[1])
 
 
 def _read_site(path: str, blob: Blob) -> Result:

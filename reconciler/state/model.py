@@ -55,7 +55,7 @@ class StateRecord:
 class ZoneFile:
     """One file under zones/: its records without SOA; `soa` only where a master file brings one.
 
-    generated: how many of the records $GENERATE made.
+    generated: how many of the records $GENERATE made. view: the only one it is for, "" for all.
     """
 
     zone: str
@@ -63,14 +63,19 @@ class ZoneFile:
     records: tuple[StateRecord, ...]
     soa: SOA | None = None
     generated: int = 0
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hatch:
-    """Raw text for one server, from an escape hatch folder; already checked against the allow-list."""
+    """Raw text for one server, from an escape hatch folder; already checked against the allow-list.
+
+    view: the one of BIND's that it stands in, "" for none.
+    """
 
     path: str
     text: str
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)

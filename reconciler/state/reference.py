@@ -20,6 +20,8 @@ _FORMATS = {
     "ipv6-prefix": "IPv6 network",
     "record-type": "record type",
     "owner": "owner name",
+    "client": "prefix, address, network's name, `localhost`, `localnets` or `any`",
+    "view": "name of a view",
     "server": "address of a DNS server",
     "url": "address of a web page",
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from reconciler.dns.serials import SerialStyle
-from reconciler.state.addresses import Address, Address4, Address6, Prefix4, Prefix6, Server
+from reconciler.state.addresses import Address, Address4, Address6, Client, Prefix4, Prefix6, Server
 from reconciler.state.strict import Strict
 from reconciler.state.text import shown
 from reconciler.state.types import (
@@ -29,6 +29,7 @@ from reconciler.state.types import (
     RecordType,
     Seconds,
     Url,
+    ViewName,
 )
 
 
@@ -130,7 +131,8 @@ class Network(Strict):
     vlan: Integer | None = Field(default=None, ge=1, le=4094)
     """802.1Q VLAN id, for documentation and node files."""
     isolated: Flag = False
-    """Clients of this network shall not resolve the names of other networks."""
+    """Clients of this network shall not resolve the names of other networks: neither what is in their \
+domains nor what is in their reverse zones. With `clients_ask: bind` they get a view of their own, before all others."""
     domain: Domain | None = None
     """Domain of its hosts; the site's domain when left out."""
     ipv4: Prefix4 | None = None
@@ -216,8 +218,26 @@ class UpdateGrant(Strict):
     """Record types that the key may change."""
 
 
+class View(Strict):
+    """Clients that are answered alike, and with what (a view of BIND). Of several that a client fits, the first counts."""
+
+    clients: Many[Client] = Field(min_length=1)
+    """Who they are: prefixes, addresses, names of networks, `localhost` (this server), `localnets` (networks of its \
+interfaces), or `any`."""
+    zones: Literal["all", "listed"] = "listed"
+    """`all`: also the zones that name no view, and names of DHCP leases. `listed`: only zones that name this view."""
+    recursion: Flag | None = None
+    """Whether names of others are looked up for them; what named's own options say when left out."""
+
+
 class ZonePolicy(Strict):
     """How one zone is treated."""
+
+    views: Many[ViewName] = []
+    """Views that answer with this zone. One: it is there alone. Several: each has a version of its own, with records, \
+serial and updates of its own. Left out: one version for all views with `zones: all`. What differs stands in \
+`zones/VIEW/NAME.yaml` (or `.zone`): an RRset there replaces the shared one of that name and type; a CNAME replaces \
+all that its name has, and is replaced by whatever else stands there. Hosts can be marked with `view:`."""
 
     dynamic: Flag | None = None
     """The zone takes dynamic updates (RFC 2136). Left out: yes where names of DHCP leases go into it, else no."""
@@ -430,6 +450,8 @@ class Site(Strict):
     """Networks by name."""
     dns: Dns = Dns()
     """Who serves DNS."""
+    views: dict[ViewName, View] = {}
+    """Who sees which version of which zones, with BIND; all clients see the same when left out."""
     zones: dict[Domain, ZonePolicy] = {}
     """Treatment of single zones, by zone name."""
     keys: dict[Identifier, Key] = {}
@@ -453,6 +475,8 @@ class Host(Strict):
     """IPv6 addresses; one whose first 64 bits are zero (`::41`) is a suffix to its network's prefix."""
     network: Identifier | None = None
     """Its network, where addresses do not tell."""
+    view: Many[ViewName] = []
+    """Views in which its names and PTR records stand; all views of its zone when left out."""
     aliases: Many[Line] = []
     """Further names, as CNAME; relative to the host's domain unless they end with a dot."""
     ptr: Line | None = None

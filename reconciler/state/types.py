@@ -24,11 +24,15 @@ _DURATION = re.compile(r"[0-9]{1,10}(?:[smhdw][0-9]{1,10})*[smhdw]?", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]+)([smhdw]?)", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", re.ASCII)
+_VIEW = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}", re.ASCII)
 _URL = re.compile(r"[!-~]{1,512}", re.ASCII)
 # What no shell, no configuration file and no other path means anything by.
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+:-]+)+", re.ASCII)
 _OWNER = re.compile(r"@|[A-Za-z0-9*_./-]+", re.ASCII)
+
+ISOLATED = "isolated-"
+"""How the names of views begin that are made for isolated networks."""
 
 MAX_TTL = 2**31 - 1
 """RFC 2181 section 8."""
@@ -97,10 +101,20 @@ def _domain(value: Any) -> str:
         raise Invalid(str(error)) from None
 
 
-def _identifier(value: Any) -> str:
+def identifier(value: Any) -> str:
+    """A plain name. Raises Invalid."""
     text = single(value)
     if not _IDENTIFIER.fullmatch(text):
         raise Invalid(f"{shown(value)} is not a plain name", "use letters, digits, dots, hyphens, underscores")
+    return text
+
+
+def _view(value: Any) -> str:
+    text = single(value)
+    if not _VIEW.fullmatch(text):
+        raise Invalid(f"{shown(text)} is not a view's name", "use at most 32 lower-case letters, digits, inner hyphens")
+    if text.startswith(ISOLATED):
+        raise Invalid(f"names that begin with {ISOLATED} are kept for the views of isolated networks", "choose another")
     return text
 
 
@@ -213,8 +227,11 @@ Domain = Annotated[
 ]
 """A domain name, canonical: lower case, absolute, with trailing dot (the user may leave the dot out)."""
 
-Identifier = Annotated[str, BeforeValidator(_identifier), WithJsonSchema({"type": "string", "format": "name"})]
+Identifier = Annotated[str, BeforeValidator(identifier), WithJsonSchema({"type": "string", "format": "name"})]
 """A name of a thing in the repository (network, node, key, secret)."""
+
+ViewName = Annotated[str, BeforeValidator(_view), WithJsonSchema({"type": "string", "format": "view"})]
+"""A view's name: it becomes a part of file names."""
 
 Interface = Annotated[
     str,
