@@ -4,19 +4,21 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reconciler.build import delegated, leased, naming, networks, placing, reverse, secondaries, zones
+from reconciler.build import delegated, leased, naming, networks, placing, reverse, secondaries, views, zones
 from reconciler.build.delegated import Known
 from reconciler.build.naming import Scope
+from reconciler.build.views import Version, Views
 from reconciler.checks import addresses, policies, records, sizes
 from reconciler.checks import names as name_checks
 from reconciler.checks import networks as network_checks
 from reconciler.checks import pair as pair_checks
 from reconciler.checks import reverse as reverse_checks
 from reconciler.checks import secondaries as secondary_checks
+from reconciler.checks import views as view_checks
 from reconciler.checks import wan as wan_checks
-from reconciler.checks.joined import Resident, ReverseZones, ZoneRecords
+from reconciler.checks.joined import Named, Resident, ReverseZones, ZoneRecords
 from reconciler.checks.report import Report
-from reconciler.site import Site
+from reconciler.site import Site, SiteZone
 from reconciler.state.model import State
 from reconciler.state.problem import Problem
 
@@ -52,7 +54,7 @@ def build(state: State, known: Known = _NONE, *, valid: bool = False) -> Built:
         built = _build(delegated.resolve(state, {**stand_ins, **used}))
     unknown = {source: stand_in for source, stand_in in stand_ins.items() if source not in used}
     _warn_unknown(state, unknown, report)
-    site = built.site and _finished(delegated.strip(built.site, unknown), state, used)
+    site = built.site and _finished(views.with_views(delegated.strip(built.site, unknown), state), state, used)
     return Built(site, tuple(sorted({*built.problems, *report.sorted()})))
 
 
@@ -100,26 +102,16 @@ def _build(state: State) -> Built:
     pair_checks.check(state, report)
     scope = Scope(state, nets, zone_names, state.site.zones)
     hosts = naming.named(residents, scope, report)
-    data = ZoneRecords(zone_names)
-    ttls = zones.default_ttls(state, sorted(zone_names))
-    zones.add_files(state.zone_files, data, ttls)
-    zones.add_hosts(hosts, data)
-    for zone, record in list(reverse.pointers(hosts, nets.by_name, reverse_zones, data, ttls)):
-        data.add(zone, record)
-    models = reverse.domains(reverse_zones, tuple(nets.by_name.values()))
-    policies.check_nameservers(state, zones.add_nameservers(state, data, ttls, models), report)
-    told = name_checks.check(hosts, state.zone_files, report)
-    records.check(state, data, hosts, told, report)
+    view_checks.check(state, zone_names, hosts, report)
+    found = _zones(_Parts(state, nets, reverse_zones, zone_names, hosts), report)
     if report.failed:
         return Built(None, report.sorted())
-    zones.add_delegations(data)
-    reverse.classless_links(reverse_zones, data, ttls)
     site = Site(
         state.site.site,
         state.site.dns,
         nets.by_name,
         tuple(item.host for item in hosts),
-        zones.site_zones(state, data, ttls),
+        found,
         state.site.keys,
         state.bind_hatches,
         state.dnsmasq_hatches,
@@ -128,11 +120,62 @@ def _build(state: State) -> Built:
         secondaries=state.site.secondaries,
         own=secondaries.own_addresses(state),
     )
-    site = leased.with_lease_zones(site, state.site.zones)
+    site = leased.with_lease_zones(views.with_views(site, state), state.site.zones)
+    view_checks.check_joined(state, site, views.isolated(state), report)
     site = secondaries.with_secondaries(site, state.site.zones)
     policies.check_static(state, site.zones, report)
     secondary_checks.check_zones(state, site.zones, report)
     return Built(None if report.failed else secondaries.with_catalogs(site), report.sorted())
+
+
+class _Parts(NamedTuple):
+    """What zones are filled from."""
+
+    state: State
+    nets: networks.Networks
+    reverse_zones: ReverseZones
+    names: frozenset[str]
+    hosts: list[Named]
+
+
+def _zones(parts: _Parts, report: Report) -> dict[str, SiteZone]:
+    """All versions of all zones; those that are seen in the same views are filled together."""
+    together: dict[Views, list[Version]] = {}
+    for version in views.versions(parts.state, parts.names):
+        together.setdefault(version.seen, []).append(version)
+    found: dict[str, SiteZone] = {}
+    for seen, wanted in together.items():
+        others = (version for other, item in together.items() if other & seen for version in item)
+        beside = frozenset(version.zone for version in (*wanted, *others))
+        found |= _filled(parts, wanted, beside, report)
+    return found
+
+
+def _filled(parts: _Parts, wanted: list[Version], beside: frozenset[str], report: Report) -> dict[str, SiteZone]:
+    """Versions with the same views, with the records that are for these. beside: zones that can be seen with them."""
+    state, _, reverse_zones, names, _ = parts
+    seen = wanted[0].seen
+    hosts = views.visible(parts.hosts, seen)
+    files = views.of_views(state.zone_files, seen)
+    shared = [file for file in files if not file.view]
+    networks_by_name = parts.nets.by_name
+    data = ZoneRecords(names)
+    ttls = zones.default_ttls(state, sorted(names))
+    zones.add_files(shared, data, ttls)
+    zones.add_hosts(hosts, data)
+    zones.replace_by_files([file for file in files if file.view], data, ttls)
+    for zone, record in list(reverse.pointers(hosts, networks_by_name, reverse_zones, data, ttls)):
+        data.add(zone, record)
+    models = reverse.domains(reverse_zones, tuple(networks_by_name.values()))
+    bare = zones.add_nameservers(state, data, ttls, models)
+    policies.check_nameservers(state, [zone for zone in bare if zone in {item.zone for item in wanted}], report)
+    told = name_checks.check(hosts, shared, report)
+    records.check(state, data, hosts, told, report)
+    if report.failed:
+        return {}
+    zones.add_delegations(data, beside)
+    reverse.classless_links(reverse_zones, data, ttls, beside)
+    return zones.site_zones(state, data, ttls, wanted)
 
 
 def _zone_names(

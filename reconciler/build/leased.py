@@ -17,5 +17,8 @@ def with_lease_zones(site: Site, written: Mapping[str, ZonePolicy]) -> Site:
         if network.enabled:
             found |= {network.zone, *(zone.name for zone in network.reverse)}
     free = {name for name in found if name not in written or written[name].dynamic is None}
-    zones = {name: replace(zone, dynamic=True) if name in free else zone for name, zone in site.zones.items()}
+    zones = {
+        key: replace(zone, dynamic=True) if zone.inside and zone.zone.name in free else zone
+        for key, zone in site.zones.items()
+    }
     return replace(site, zones=zones)

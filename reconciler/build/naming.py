@@ -40,6 +40,7 @@ def named(residents: list[Resident], scope: Scope, report: Report) -> list[Named
     taken.update(
         record.owner
         for zone in scope.state.zone_files
+        if not zone.view
         for record in zone.records
         if record.rtype in {"A", "AAAA", "CNAME"}
     )

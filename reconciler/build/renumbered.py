@@ -6,7 +6,8 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 
 from reconciler.build.delegated import prefix_of
-from reconciler.build.secondaries import default_secondaries, with_catalogs
+from reconciler.build.secondaries import default_secondaries, seen_by, with_catalogs
+from reconciler.build.views import with_kept as with_kept_zones
 from reconciler.deployed import Deployed
 from reconciler.dns import reverse
 from reconciler.site import Site, SiteNetwork, SiteZone
@@ -29,12 +30,18 @@ def kept(site: Site, deployed: Deployed, now: float) -> dict[str, int]:
 
 def with_kept(site: Site, names: Mapping[str, int], deployed: Deployed) -> Site:
     """The site with these zones as they were when their prefix went."""
-    zones, secondaries = {}, default_secondaries(site)
+    zones, secondaries = dict[str, SiteZone](), default_secondaries(site)
     for name in names:
         old = deployed.zones[name]
         dynamic = old.dynamic and site.dns.authoritative == "bind"
-        zones[name] = SiteZone(old.zone, dynamic, "report", (), (), site.dns.serial, old.leases, secondaries)
-    return with_catalogs(replace(site, zones={**site.zones, **zones}, kept=dict(names))) if zones else site
+        home = next((view.name for view in site.views if view.whole), "")
+        zones[name] = SiteZone(old.zone, dynamic, "report", (), (), site.dns.serial, old.leases, home=home)
+    if not zones:
+        return site
+    views = tuple(with_kept_zones(site.views, zones))
+    site = replace(site, zones={**site.zones, **zones}, views=views, kept=dict(names))
+    copied = {name: replace(item, secondaries=seen_by(site, name, secondaries)) for name, item in zones.items()}
+    return with_catalogs(replace(site, zones={**site.zones, **copied}))
 
 
 def moves(site: Site, deployed: Deployed) -> tuple[str, ...]:

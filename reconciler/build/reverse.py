@@ -1,6 +1,6 @@
 """Reverse zones of the site's networks, and the PTR records that hosts put into them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from reconciler.checks.joined import Named, Record, ReverseZones, ZoneRecords
 from reconciler.checks.lookup import Address, Prefix, PrefixMap
@@ -157,10 +157,12 @@ def _owner(address: Address, classless: PrefixMap[ReverseZone]) -> str:
     return found[0].owner(address) if found else reverse.ptr_name(address)
 
 
-def classless_links(zones: ReverseZones, records: ZoneRecords, ttls: Mapping[str, int]) -> None:
-    """Where an RFC 2317 zone and the zone above it are both ours: the CNAMEs that lead into it."""
+def classless_links(
+    zones: ReverseZones, records: ZoneRecords, ttls: Mapping[str, int], children: Collection[str]
+) -> None:
+    """Where an RFC 2317 zone, one of `children`, and the zone above it are both ours: the CNAMEs that lead into it."""
     for zone in zones.zones.values():
-        if not zone.classless:
+        if not zone.classless or zone.name not in children:
             continue
         for address in zone.network:
             owner, target = reverse.ptr_name(address), zone.owner(address)

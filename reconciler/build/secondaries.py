@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import dns.name
 
+from reconciler.build.views import view_of
 from reconciler.checks.special import is_suffix, node_addresses
 from reconciler.dns import names
 from reconciler.dns.records import group
 from reconciler.dns.zone import NOWHERE, SOA, Zone
-from reconciler.site import OwnAddresses, Site, SiteZone
+from reconciler.site import OwnAddresses, Site, SiteView, SiteZone
 from reconciler.state.model import State
 from reconciler.state.schema import Secondary, ZonePolicy
 
@@ -20,15 +21,29 @@ _SOA = SOA(NOWHERE, NOWHERE, refresh=3600, retry=600, expire=2147483646, minimum
 
 
 def with_secondaries(site: Site, written: Mapping[str, ZonePolicy]) -> Site:
-    """Say of each zone who copies it. `written`: policies as the state has them, by zone."""
+    """Say of each zone who copies it. `written`: policies as the state has them, by zone.
+
+    A server copies of its own view what any client there is answered.
+    """
     if not site.secondaries:
         return site
     chosen = {
         name: _chosen(site, policy.secondaries) for name, policy in written.items() if policy.secondaries is not None
     }
     default = default_secondaries(site)
-    zones = {name: replace(item, secondaries=chosen.get(name, default)) for name, item in site.zones.items()}
+    zones = {
+        key: replace(item, secondaries=seen_by(site, key, chosen.get(item.zone.name, default)))
+        for key, item in site.zones.items()
+    }
     return replace(site, zones=zones)
+
+
+def seen_by(site: Site, key: str, chosen: tuple[Secondary, ...]) -> tuple[Secondary, ...]:
+    """Of these servers those in whose view the zone is."""
+    if not site.views:
+        return chosen
+    found = ((item, view_of(site.views, item)) for item in chosen)
+    return tuple(item for item, view in found if view is not None and key in view.zones.values())
 
 
 def default_secondaries(site: Site) -> tuple[Secondary, ...]:
@@ -46,13 +61,30 @@ def with_catalogs(site: Site) -> Site:
         return site
     zones = {name: item for name, item in site.zones.items() if name not in readers}
     members: dict[str, dict[str, None]] = {catalog: {} for catalog in readers}
-    for name, zone in zones.items():
+    for zone in zones.values():
         for item in zone.secondaries:
             if item.catalog is not None:
-                members[item.catalog][name] = None
+                members[item.catalog][zone.zone.name] = None
     for catalog, found in members.items():
         zones[catalog] = _catalog(site, catalog, readers[catalog], found)
-    return replace(site, zones=zones)
+    if not site.views:
+        return replace(site, zones=zones)
+    found_in = {catalog: [view_of(site.views, item) for item in items] for catalog, items in readers.items()}
+    views = tuple(_with_catalogs(view, found_in) for view in site.views)
+    for catalog in readers:
+        home = next((view.name for view in views if catalog in view.zones), None)
+        if home is None:
+            del zones[catalog]
+        else:
+            zones[catalog] = replace(zones[catalog], home=home)
+    return replace(site, zones=zones, views=views)
+
+
+def _with_catalogs(view: SiteView, found_in: Mapping[str, Sequence[SiteView | None]]) -> SiteView:
+    """The view with the catalogs of servers in it; clients elsewhere are not to see them."""
+    others = {name: key for name, key in view.zones.items() if name not in found_in}
+    mine = {name: name for name, views in found_in.items() if any(item and item.name == view.name for item in views)}
+    return replace(view, zones=others | mine)
 
 
 def own_addresses(state: State) -> OwnAddresses:

@@ -1,7 +1,8 @@
 """Fills the site's zones: records of hosts and files, name servers, delegations, SOA, policy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from reconciler.build.views import Version, of_views
 from reconciler.checks.joined import Named, Record, ZoneRecords
 from reconciler.checks.policies import zone_setting
 from reconciler.checks.report import Origin, Source
@@ -38,6 +39,23 @@ def add_files(files: Sequence[ZoneFile], records: ZoneRecords, ttls: Mapping[str
 
 def _rows(file: ZoneFile) -> Iterator[tuple[str, int | None, str, str, Origin]]:
     return ((item.owner, item.ttl, item.rtype, item.rdata, item.where) for item in file.records)
+
+
+def replace_by_files(files: Sequence[ZoneFile], records: ZoneRecords, ttls: Mapping[str, int]) -> None:
+    """Enter the records of a view's own files in place of the shared ones of the same name and type.
+
+    A CNAME stands alone (RFC 1034 section 3.6.2), so it takes the place of all that its name has, and any other type
+    takes the place of a CNAME.
+    """
+    own = ZoneRecords(records.zones)
+    add_files(files, own, ttls)
+    for zone, owners in own.zones.items():
+        for owner, found in owners.items():
+            types = {record.rtype for record in found}
+            kept = [] if "CNAME" in types else [
+                record for record in records.at(zone, owner) if record.rtype not in types and record.rtype != "CNAME"
+            ]
+            records.zones[zone][owner] = [*kept, *found]
 
 
 def add_hosts(hosts: Sequence[Named], records: ZoneRecords) -> None:
@@ -85,9 +103,9 @@ def _nameservers(state: State, zone: str) -> Iterator[tuple[str, Origin]]:
         yield name, state.site_locator.at("dns", "nameservers", index)
 
 
-def add_delegations(records: ZoneRecords) -> None:
+def add_delegations(records: ZoneRecords, children: Collection[str]) -> None:
     """For a zone of ours below another: NS records above the cut, unless written there, and their glue."""
-    for child in records.zones:
+    for child in sorted(children):
         above = records.zone_of(names.parent(child)) if child != "." else None
         if above is None:
             continue
@@ -107,16 +125,21 @@ def _add_glue(above: str, target: str, records: ZoneRecords) -> None:
         records.add(above, record._replace(generated=True))
 
 
-def site_zones(state: State, records: ZoneRecords, ttls: Mapping[str, int]) -> dict[str, SiteZone]:
-    """The finished zones by name."""
-    written = {file.zone: file.soa for file in state.zone_files if file.soa is not None}
+def site_zones(
+    state: State, records: ZoneRecords, ttls: Mapping[str, int], wanted: Sequence[Version]
+) -> dict[str, SiteZone]:
+    """The finished zones by id. wanted: versions seen in the same views; an SOA in a view's own file comes first."""
+    seen = wanted[0].seen if wanted else frozenset[str]()
+    files = sorted(of_views(state.zone_files, seen), key=lambda file: bool(file.view))
+    written = {file.zone: file.soa for file in files if file.soa is not None}
     result: dict[str, SiteZone] = {}
-    for name, owners in records.zones.items():
+    for version in wanted:
+        name, owners = version.zone, records.zones[version.zone]
         policy = state.site.zones.get(name) or ZonePolicy()
         rows = (record[:4] for found in owners.values() for record in found)
         soa = written.get(name) or _soa(state, name, records, ttls[name])
-        result[name] = SiteZone(
-            Zone(name, soa, group(rows)),
+        result[version.id] = SiteZone(
+            Zone(name, soa, group(rows), version.view),
             bool(policy.dynamic),
             policy.drift,
             tuple(policy.keep),

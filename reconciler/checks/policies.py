@@ -51,7 +51,8 @@ def check_static(state: State, zones: Mapping[str, SiteZone], report: Report) ->
     """Settings that only a dynamic zone can have; told once it is known which zones are."""
     for zone, policy in state.site.zones.items():
         for key in ("keep", "update"):
-            if getattr(policy, key) and zone in zones and not zones[zone].dynamic:
+            found = [item.dynamic for item in zones.values() if item.zone.name == zone] if getattr(policy, key) else []
+            if found and not any(found):
                 report.error(
                     zone_setting(state, zone, key),
                     f"`{key}:` has no meaning for zone {zone}, which is static",
@@ -82,7 +83,7 @@ def _check_rules(state: State, zone: str, policy: ZonePolicy, report: Report) ->
 def _check_without_effect(state: State, report: Report) -> None:
     site, at = state.site, state.site_locator.at
     for name, network in site.networks.items():
-        if network.isolated and site.dns.clients_ask != "dnsmasq":
+        if network.isolated and site.dns.clients_ask == "bind" and site.dns.authoritative != "bind":
             report.warn(
                 at("networks", name, "isolated"),
                 f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release',

@@ -79,6 +79,12 @@ def check(path: str, text: str, allow: frozenset[str]) -> list[Problem]:
     )
 
 
+def first_zone(text: str) -> int | None:
+    """Where the first `zone` statement of a text that was checked begins; None where it has none."""
+    found = (statement.words[0].index for statement in _parse(text) if statement.name == "zone")
+    return next(found, None)
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or ""
