@@ -96,7 +96,13 @@ def _bounds(items: Sequence[DeployedZone]) -> tuple[DeployedZone, DeployedZone]:
     first, last = items[0], items[-1]
     leases = frozenset[Key]().union(*(item.leases for item in items))
     return (
-        DeployedZone(replace(first.zone, rrsets=largest), any(item.dynamic for item in items), serial, leases=leases, home=first.home),
+        DeployedZone(
+            replace(first.zone, rrsets=largest),
+            any(item.dynamic for item in items),
+            serial,
+            leases=leases,
+            home=first.home,
+        ),
         DeployedZone(
             replace(last.zone, rrsets=smallest),
             all(item.dynamic for item in items),

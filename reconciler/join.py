@@ -11,10 +11,15 @@ LeaseRecords = Mapping[str, Mapping[Key, RRset]]
 
 
 def join(site: Site, leases: LeaseRecords) -> Site:
-    """The site with lease names in its zones. What the state says of a name and type always wins."""
+    """The site with lease names in its zones. What the state says of a name and type always wins.
+
+    They are for clients of the site itself: versions of a zone for others get none.
+    """
     if not leases:
         return site
-    zones = {name: _zone(zone, leases.get(name, {})) for name, zone in site.zones.items()}
+    zones = {
+        key: _zone(zone, leases.get(zone.zone.name, {}) if zone.inside else {}) for key, zone in site.zones.items()
+    }
     return replace(site, zones=zones)
 
 

@@ -60,7 +60,9 @@ def _zone(zone: ZonePlan, serial: int, records_shown: int, width: int) -> Iterab
     counts = f"+{zone.state_diff.plus} ~{zone.state_diff.tilde} -{zone.state_diff.minus}"
     kind = {"new": "new zone", "removed": "zone removed", "changed": ""}[zone.kind]
     tail = str(serial) if serial and zone.kind != "removed" else ""
-    yield "  ".join(part for part in (f"{versions.shown(zone.name):<{width}}", f"{counts:<10}", kind, tail) if part).rstrip()
+    yield "  ".join(
+        part for part in (f"{versions.shown(zone.name):<{width}}", f"{counts:<10}", kind, tail) if part
+    ).rstrip()
     if zone.was:
         yield f"  takes the place of {versions.shown(zone.was)}"
     if zone.kind_change:

@@ -134,5 +134,5 @@ class Site:
         found: dict[str, SiteZone] = {}
         for view in self.views:
             if view.whole:
-                found = {name: self.zones[key] for name, key in view.zones.items()} | found
+                found = {n: self.zones[key] for n, key in view.zones.items() if key in self.zones} | found
         return found

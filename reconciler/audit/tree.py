@@ -13,8 +13,8 @@ from zlib import crc32
 
 from reconciler.deployed import DeployedZone
 from reconciler.dns.names import sort_key
-from reconciler.dns.versions import filename
 from reconciler.dns.records import RRset
+from reconciler.dns.versions import filename
 from reconciler.dns.zone import Zone
 from reconciler.git.fastimport import Files
 from reconciler.services.base import File

@@ -52,9 +52,15 @@ def replace_by_files(files: Sequence[ZoneFile], records: ZoneRecords, ttls: Mapp
     for zone, owners in own.zones.items():
         for owner, found in owners.items():
             types = {record.rtype for record in found}
-            kept = [] if "CNAME" in types else [
-                record for record in records.at(zone, owner) if record.rtype not in types and record.rtype != "CNAME"
-            ]
+            kept = (
+                []
+                if "CNAME" in types
+                else [
+                    record
+                    for record in records.at(zone, owner)
+                    if record.rtype not in types and record.rtype != "CNAME"
+                ]
+            )
             records.zones[zone][owner] = [*kept, *found]
 
 

@@ -106,11 +106,7 @@ def _taken(client: Prefix | str, before: Sequence[tuple[str, Prefix | str]]) -> 
 
 
 def _within(narrow: Prefix, wide: Prefix) -> bool:
-    return (
-        narrow.version == wide.version
-        and narrow.network_address in wide
-        and narrow.prefixlen >= wide.prefixlen
-    )
+    return narrow.version == wide.version and narrow.network_address in wide and narrow.prefixlen >= wide.prefixlen
 
 
 def _check_named(state: State, report: Report) -> None:

@@ -32,7 +32,7 @@ from reconciler.leases.records import LeaseRecord
 from reconciler.plan import Plan
 from reconciler.services.dnsmasq.isolate import instance, isolated
 from reconciler.services.dnsmasq.render import RESERVATIONS
-from reconciler.site import Site
+from reconciler.site import Site, SiteZone
 from reconciler.watch.read_stable import Unreadable, read_stable
 
 log = logging.getLogger(__name__)
@@ -213,7 +213,8 @@ class Leases:
     def _namer(self, site: Site) -> Namer:
         if self._naming is None or self._naming[0] is not site:
             statics, networks = self._policy(site)
-            self._naming = (site, Namer(networks, statics, partial(_served, site, isolated(site))))
+            zones = site.inside if site.dns.authoritative == "bind" else None
+            self._naming = (site, Namer(networks, statics, partial(_served, zones, isolated(site))))
         return self._naming[1]
 
     def _told(self) -> dict[str, str]:
@@ -245,13 +246,14 @@ class Leases:
                 self._trouble = (f"{self._memory} cannot be used ({error}); names may change hands once",)
 
 
-def _served(site: Site, apart: Collection[str], record: LeaseRecord) -> bool:
+def _served(zones: Mapping[str, SiteZone] | None, apart: Collection[str], record: LeaseRecord) -> bool:
     """Whether it is for us to publish: BIND takes it where the zone is dynamic; dnsmasq alone lacks IPv6 only.
 
     And leases of isolated networks (`apart`): the dnsmasq that others ask for their names does not hand them out.
+    zones: those of BIND, None without it.
     """
-    if site.dns.authoritative == "bind":
-        return site.zones[record.zone].dynamic
+    if zones is not None:
+        return zones[record.zone].dynamic
     return record.rtype == "AAAA" or record.owner.endswith(".ip6.arpa.") or record.network in apart
 
 

@@ -99,12 +99,13 @@ def statics(site: Site, nodes: Iterable[str]) -> Statics:
                 addresses.update(rrset.rdatas)
     # A name with others below it exists, even where it owns nothing (RFC 8020).
     forward = [name for name in taken if not name.endswith(".arpa.")]
-    for name in chain(forward, site.zones):
+    zones = {zone.zone.name for zone in site.zones.values()}
+    for name in chain(forward, zones):
         above = names.parent(name)
-        while above not in site.zones and above not in taken and above != ".":
+        while above not in zones and above not in taken and above != ".":
             taken.add(above)
             above = names.parent(above)
-    taken.update(site.zones)
+    taken.update(zones)
     for network in site.networks.values():
         settings = network.settings
         addresses.update(str(address) for address in (*settings.virtual_ips, settings.router) if address is not None)
@@ -114,7 +115,7 @@ def statics(site: Site, nodes: Iterable[str]) -> Statics:
             reservations.setdefault((host.network or "", mac), Reservation(host.name, host.ptr))
     return Statics(
         taken,
-        {name: zone.zone.rrsets for name, zone in site.zones.items()},
+        {name: zone.zone.rrsets for name, zone in site.inside.items()},
         addresses,
         frozenset(node.partition(".")[0].lower() for node in nodes),
         reservations,
@@ -128,8 +129,9 @@ def lease_networks(site: Site) -> tuple[LeaseNetwork, ...]:
         for name, network in site.networks.items()
     }
     made = []
+    zones = site.inside
     for name, network in sorted(site.networks.items()):
-        zone = _enclosing(network.domain, site.zones)
+        zone = _enclosing(network.domain, zones)
         if zone is None:
             continue
         settings = network.settings
@@ -140,7 +142,7 @@ def lease_networks(site: Site) -> tuple[LeaseNetwork, ...]:
                 network.domain,
                 zone,
                 tuple(prefix for prefix in (settings.ipv4, settings.prefix6) if prefix is not None),
-                () if settings.reverse == "no" else tuple(_reverse_zones(network, site.zones, others)),
+                () if settings.reverse == "no" else tuple(_reverse_zones(network, zones, others)),
                 enabled=settings.lease_names and hands_out_addresses(settings),
                 generate=settings.generate_names,
                 on_conflict=OnConflict(settings.name_conflicts),

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.dns import names
+from reconciler.dns import versions
+from reconciler.dns.versions import shown
 from reconciler.effects import Effects
 from reconciler.errors import BadName, NotPrimary, ReconcilerError, Temporary, words
 from reconciler.manifest import Entry, ManifestError, ManifestStore
@@ -50,7 +51,7 @@ class Zones:
         late = [name for name, zone in sorted(zones.items()) if not _healed(healer, zone, say)]
         if late:
             more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
-            say(f"zones: left as they are: {', '.join(late[:_NAMED])}{more}")
+            say(f"zones: left as they are: {', '.join(map(shown, late[:_NAMED]))}{more}")
         return len(zones)
 
     def _strangers(self, say: Say) -> list[str]:
@@ -65,7 +66,7 @@ class Zones:
             if path.stem.endswith(_SIGNED):
                 continue
             try:
-                name = names.from_filename(path.stem)
+                name = versions.from_filename(path.stem)
             except BadName as error:
                 say(f"zones: {path} is left as it is: {error}")
                 continue
@@ -96,10 +97,10 @@ def _healed(healer: Healer, zone: KnownZone, say: Say) -> bool:
     try:
         healer.heal(zone)
     except Temporary as error:
-        say(f"zone {zone.name}: {error}")
+        say(f"zone {shown(zone.name)}: {error}")
         return False
     except NotPrimary:
         raise
     except (ReconcilerError, OSError) as error:
-        say(f"zone {zone.name}: not made ready: {words(error)}")
+        say(f"zone {shown(zone.name)}: not made ready: {words(error)}")
     return True

@@ -219,7 +219,7 @@ class UpdateGrant(Strict):
 
 
 class View(Strict):
-    """Clients that are answered alike, and with what (a view of BIND). Of several that a client fits, the first counts."""
+    """Clients that are answered alike, and with what (a view of BIND). Of several that fit, the first counts."""
 
     clients: Many[Client] = Field(min_length=1)
     """Who they are: prefixes, addresses, names of networks, `localhost` (this server), `localnets` (networks of its \

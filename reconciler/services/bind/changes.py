@@ -1,11 +1,12 @@
 """Which zones a change touches, and what each of them was before. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.deployed import Deployed, DeployedZone
 from reconciler.dns import serials
 from reconciler.dns.records import Key, RRset
+from reconciler.dns.versions import name_of
 from reconciler.dns.zone import Zone
 from reconciler.site import Site, SiteZone
 
@@ -29,8 +30,8 @@ class ZoneChange:
 
     @property
     def name(self) -> str:
-        """The zone's name."""
-        return self.want.zone.name
+        """The zone's id."""
+        return self.want.zone.id
 
     @property
     def kinds(self) -> set[bool]:
@@ -61,11 +62,11 @@ def maybe_ours(deployed: Deployed) -> dict[str, tuple[DeployedZone, ...]]:
 
 
 def differing(want: Mapping[str, SiteZone], deployed: Deployed, again: Collection[str]) -> Iterator[str]:
-    """Names of zones that have to be served anew: new, changed, of another kind, cut off, or in `again`.
+    """Ids of zones that have to be served anew: new, changed, of another kind, cut off, or in `again`.
 
     Reverse zones come last: a name that is found for an address should have it by then.
     """
-    for name, item in sorted(want.items(), key=lambda pair: pair[0].endswith(".arpa.")):
+    for name, item in sorted(want.items(), key=lambda pair: name_of(pair[0]).endswith(".arpa.")):
         old = deployed.zones.get(name)
         if (
             old is None
@@ -84,8 +85,16 @@ def same(one: Zone, other: Zone) -> bool:
 
 
 def gone(want: Mapping[str, SiteZone], deployed: Deployed) -> list[str]:
-    """Names of zones that BIND is to serve no more."""
+    """Ids of zones that BIND is to serve no more."""
     return sorted(maybe_ours(deployed).keys() - want.keys())
+
+
+def by_name(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Ids of zones by their names."""
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        found.setdefault(name_of(key), []).append(key)
+    return found
 
 
 def was(name: str, deployed: Deployed) -> tuple[DeployedZone, ...]:
@@ -110,7 +119,7 @@ def landed(was: Sequence[DeployedZone], theirs: RRsets, serial: int) -> Deployed
             rrsets[key] = first[key]
         elif (rrset := _landed([zone.zone.rrsets.get(key) for zone in maybe], theirs.get(key))) is not None:
             rrsets[key] = rrset
-    return replace(maybe[0], zone=Zone(maybe[0].zone.name, maybe[0].zone.soa, rrsets))
+    return replace(maybe[0], zone=replace(maybe[0].zone, rrsets=rrsets))
 
 
 def _landed(maybe: Sequence[RRset | None], theirs: RRset | None) -> RRset | None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from reconciler import tools
 from reconciler.config import BindSettings
-from reconciler.dns import names
+from reconciler.dns import versions
 from reconciler.dns.zone import Zone
 from reconciler.services.bind import conf, zonefile
-from reconciler.services.bind.render import FRAGMENT, HATCH_HEAD, KEYS
+from reconciler.services.bind.render import FRAGMENT, HATCH_END, HATCH_HEAD, KEYS
 
 _CHECKZONE = ("named-checkzone", "-i", "local", "-k", "fail", "-n", "fail")
 _AT_ONCE = 2
@@ -24,6 +24,11 @@ _REMEMBERED = 50_000
 _SHOWN = 20
 _PLACE = re.compile(r"\0(?P<name>[0-9]+\.conf):(?P<line>[0-9]+):")
 _SECRET = re.compile(r'\bsecret "([^"]+)"')
+_BARE_ZONES = (
+    "the state makes BIND have views, so these zones cannot stand outside of one: remove them from this node's "
+    "configuration (on Debian and Ubuntu the line that includes named.conf.default-zones in /etc/bind/named.conf; "
+    "the root's name servers and empty reverse zones are built into named)"
+)
 _NOISE = ("not loaded due to errors.",)
 
 
@@ -48,15 +53,16 @@ class Checker:
         if zone.digest in self._good_zones:
             return []
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-            path = Path(folder) / names.filename(zone.name)
+            path = Path(folder) / versions.filename(zone.id)
             path.write_text(zone.text(1), encoding="utf-8")
-            complaints = self.file(zone.name, path)
+            complaints = self.file(zone.id, path)
         if not complaints:
             self.trust(zone)
         return complaints
 
-    def file(self, name: str, path: Path) -> list[str]:
-        """Complaints about the file of a zone, as it lies there."""
+    def file(self, zone: str, path: Path) -> list[str]:
+        """Complaints about the file of a zone (an id), as it lies there."""
+        name = versions.name_of(zone)
         done = tools.run([*_CHECKZONE, name, str(path)], timeout=300)
         if done.code == 0:
             return []
@@ -112,7 +118,8 @@ def _checkconf(scratch: Path, copies: tuple[conf.Copy, ...]) -> list[str]:
     text = done.text
     for copy in copies:
         text = _PLACE.sub(partial(_original, copy), text.replace(f"{scratch / copy.name}:", f"\0{copy.name}:"))
-    return [f"named-checkconf: {line}" for line in text.splitlines()[:_SHOWN]]
+    lines = [f"named-checkconf: {line}" for line in text.splitlines()[:_SHOWN]]
+    return [*lines, _BARE_ZONES] if "all zones must be in views" in text else lines
 
 
 def _original(copy: conf.Copy, match: re.Match[str]) -> str:
@@ -122,7 +129,10 @@ def _original(copy: conf.Copy, match: re.Match[str]) -> str:
         return match[0]
     if copy.origin.name == FRAGMENT:
         for number in range(line - 1, 0, -1):
-            found = HATCH_HEAD.fullmatch(copy.text.split("\n")[number - 1])
+            text = copy.text.split("\n")[number - 1]
+            if text.startswith(HATCH_END):
+                break
+            found = HATCH_HEAD.fullmatch(text)
             if found:
                 return f"{found[1]}:{line - number}:"
     return f"{copy.origin}:{line}:"

@@ -1,18 +1,20 @@
 """What one apply works with."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.config import BindSettings
 from reconciler.dns import serials
+from reconciler.dns.versions import name_of
 from reconciler.effects import Effects
 from reconciler.services.bind.check import Checker
 from reconciler.services.bind.query import Live, Presence, Server
-from reconciler.services.bind.render import zone_path
+from reconciler.services.bind.render import TsigKey, zone_path
 from reconciler.services.bind.rndc import Rndc
+from reconciler.services.bind.servers import Servers
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
@@ -21,19 +23,43 @@ _RECORDS_PER_SECOND = 100_000
 
 @dataclass(frozen=True)
 class Context:
-    """Settings and servers. patience: seconds that named has to load a small zone. served: names of all zones."""
+    """Settings and servers. Zones are named by their ids.
+
+    patience: seconds that named has to load a small zone. homes: the view that named has each zone in now; Rndc looks
+    there too. names: of all zones by view, and under "" of all together.
+    """
 
     settings: BindSettings
     effects: Effects
-    server: Server
+    servers: Servers
     rndc: Rndc
     checker: Checker
     patience: float
-    served: Collection[str] = field(default_factory=frozenset)
+    homes: dict[str, str] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=dict)
 
     def path(self, zone: str) -> Path:
         """The file of a zone."""
         return zone_path(self.settings.directory, zone)
+
+    def server(self, zone: str) -> Server:
+        """named, asked in the zone's view."""
+        return self.servers.at(self.homes.get(zone, ""))
+
+    def key(self, zone: str) -> TsigKey:
+        """What signs updates and transfers of a zone."""
+        return self.servers.key(self.homes.get(zone, ""))
+
+    def served(self, zone: str) -> Collection[str]:
+        """Names of all zones that named answers beside this one."""
+        return self.names.get(self.homes.get(zone, ""), self.names.get("", ()))
+
+    def also(self, gone: Iterable[str]) -> None:
+        """Zones that are to go: they answer until the configuration is taken over, which comes last."""
+        for key in gone:
+            for view in ("", self.homes.get(key, "")):
+                if view in self.names:
+                    self.names[view].add(name_of(key))
 
     def next_serial(self, style: serials.SerialStyle, *known: int) -> int:
         """A serial after all that are known."""
@@ -56,7 +82,7 @@ class Context:
 
         def reached() -> bool:
             nonlocal live
-            live = self.server.live(zone)
+            live = self.server(zone).live(zone)
             if live.presence is Presence.DOWN:
                 return True
             newer = later and live.presence is Presence.SERVED and serials.newer(live.serial, serial)

@@ -4,7 +4,7 @@ A zone whose serial is the one that we deployed was not changed, unless our upda
 any other the whole content is read and compared, once for each serial.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from reconciler.services.bind import zonefile
 from reconciler.services.bind.context import Context
 from reconciler.services.bind.dynamic import keep_of
 from reconciler.services.bind.query import Presence
-from reconciler.services.bind.render import TsigKey
 from reconciler.services.bind.transfer import transfer
 from reconciler.site import SiteZone
 
@@ -69,9 +68,9 @@ class Watch:
 
     def clean(self, was: Sequence[DeployedZone], over: Sequence[int]) -> bool:
         """Whether nothing of others lies below these serials, as far as it does not belong to them."""
-        if len(was) != 1 or len(over) != 1 or was[0].zone.name in self._doubtful:
+        if len(was) != 1 or len(over) != 1 or was[0].zone.id in self._doubtful:
             return False
-        known = self._seen.get(was[0].zone.name)
+        known = self._seen.get(was[0].zone.id)
         if known is not None and (known.live, known.deployed) == (over[0], was[0].serial):
             return not known.items
         return over[0] == was[0].serial
@@ -80,12 +79,11 @@ class Watch:
         self,
         ctx: Context,
         zones: Mapping[str, tuple[DeployedZone, SiteZone]],
-        key: Callable[[], TsigKey],
     ) -> tuple[Drift, ...]:
         """Drift of these zones. A server that is down is told as drift of `bind`, once."""
         found: list[Drift] = []
         for name, (was, site) in sorted(zones.items()):
-            live = ctx.server.live(name)
+            live = ctx.server(name).live(name)
             if live.presence is Presence.DOWN:
                 return (*found, Drift("bind", "-", f"named does not answer: {live.words}"))
             items = () if was.dynamic else self._file(ctx.path(name), was)
@@ -94,37 +92,35 @@ class Watch:
                 text, lost = f"the zone is not served: named says {live.words}", live.presence is Presence.BROKEN
                 items = (*items, Drift(name, "-", text, lost=lost))
             else:
-                items = (*items, *self._content(ctx, was, site, live.serial, key))
+                items = (*items, *self._content(ctx, was, site, live.serial))
             if items and site.drift == "heal":
                 self.again.add(name)
             found += items
         return tuple(found)
 
-    def _content(
-        self, ctx: Context, was: DeployedZone, site: SiteZone, live: int, key: Callable[[], TsigKey]
-    ) -> tuple[Drift, ...]:
-        name = was.zone.name
+    def _content(self, ctx: Context, was: DeployedZone, site: SiteZone, live: int) -> tuple[Drift, ...]:
+        name = was.zone.id
         if name not in self._doubtful:
             known = self._seen.get(name)
             if known is not None and (known.live, known.deployed) == (live, was.serial):
                 return known.items
             if live == was.serial:
                 return ()
-        theirs = transfer(ctx.server, name, key())
-        keep = keep_of(site) if was.dynamic else keep_matcher(name, ())
+        theirs = transfer(ctx.server(name), name, ctx.key(name))
+        keep = keep_of(site) if was.dynamic else keep_matcher(was.zone.name, ())
         merged = merge3(was.zone.rrsets, was.zone.rrsets, theirs.zone.rrsets, keep, heal=False)
         items = tuple(Drift(name, sign, text) for sign, text in merged.drift)
         if theirs.zone.soa != was.zone.soa:
             items += (
-                Drift(name, "-", was.zone.soa.line(name, was.serial)),
-                Drift(name, "+", theirs.zone.soa.line(name, theirs.serial)),
+                Drift(name, "-", was.zone.soa.line(was.zone.name, was.serial)),
+                Drift(name, "+", theirs.zone.soa.line(was.zone.name, theirs.serial)),
             )
         self._seen[name] = _Seen(theirs.serial, was.serial, items)
         self._doubtful.discard(name)
         return items
 
     def _file(self, path: Path, was: DeployedZone) -> tuple[Drift, ...]:
-        name = was.zone.name
+        name = was.zone.id
         try:
             status = path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)

@@ -20,6 +20,7 @@ from functools import partial
 from reconciler.deployed import DeployedZone
 from reconciler.dns import serials
 from reconciler.dns.merge import Keep, Merged, keep_matcher, merge3
+from reconciler.dns.versions import shown
 from reconciler.dns.zone import Zone
 from reconciler.errors import ApplyFailed, ReconcilerError, Refused, Temporary
 from reconciler.services.base import Drift
@@ -49,7 +50,7 @@ def change(ctx: Context, change: ZoneChange, key: TsigKey, *, thaw: bool = True)
     if thaw:
         live = ctx.wait_for_serial(change.name, done.deployed.serial, later=True)
         if live.presence is not Presence.SERVED:
-            raise ApplyFailed(f"zone {change.name}: after `rndc thaw` named says {live.words}")
+            raise ApplyFailed(f"zone {shown(change.name)}: after `rndc thaw` named says {live.words}")
     return done
 
 
@@ -71,7 +72,7 @@ def freeze(ctx: Context, name: str) -> bool:
     """Freeze a zone; whether it was frozen already. Raises ApplyFailed."""
     answer = ctx.rndc.freeze(name)
     if not answer.ok and not answer.already_frozen:
-        raise ApplyFailed(f"zone {name}: `rndc freeze` said {answer.words!r}")
+        raise ApplyFailed(f"zone {shown(name)}: `rndc freeze` said {answer.words!r}")
     return answer.already_frozen
 
 
@@ -79,14 +80,16 @@ def wait_for_dump(ctx: Context, name: str, serial: int) -> None:
     """Wait until the dump that a freeze began has reached the file: it has the serial that is served."""
     path = ctx.path(name)
     if not ctx.wait(lambda: zonefile.serial_in(path) == serial, records=_DUMP_RECORDS):
-        raise ApplyFailed(f"zone {name}: named did not write {path} within a minute of `rndc freeze`; see its log")
+        raise ApplyFailed(
+            f"zone {shown(name)}: named did not write {path} within a minute of `rndc freeze`; see its log"
+        )
 
 
 def thaw(ctx: Context, name: str) -> None:
     """Thaw a zone and see that it is: rndc says 0 also when the zone stays frozen. Raises ApplyFailed."""
     answer = ctx.rndc.thaw(name)
     if not ctx.wait(lambda: not ctx.rndc.status(name).frozen):
-        raise ApplyFailed(f"zone {name} stays frozen: `rndc thaw` said {answer.words!r}; look at named's log")
+        raise ApplyFailed(f"zone {shown(name)} stays frozen: `rndc thaw` said {answer.words!r}; look at named's log")
 
 
 def _merge_and_serve(ctx: Context, change: ZoneChange, key: TsigKey, *, already_frozen: bool) -> Done:
@@ -94,9 +97,9 @@ def _merge_and_serve(ctx: Context, change: ZoneChange, key: TsigKey, *, already_
     theirs = _theirs(ctx, change, key, already_frozen=already_frozen)
     base = change.base(theirs.zone.rrsets, theirs.serial)
     merged = merge(want, base, theirs)
-    zone = Zone(name, want.zone.soa, merged.rrsets)
+    zone = replace(want.zone, rrsets=merged.rrsets)
     if zone.digest != want.zone.digest and (complaints := ctx.checker.zone(zone)):
-        raise ApplyFailed(f"zone {name} with the records of others in it: {'; '.join(complaints)}")
+        raise ApplyFailed(f"zone {shown(name)} with the records of others in it: {'; '.join(complaints)}")
     if not want.dynamic and theirs.zone.rrsets != zone.rrsets:
         save_aside(ctx, path, path.read_bytes())
     serial = change.serial
@@ -125,7 +128,10 @@ def _undo(
     want = replace(done.want, zone=theirs, drift="report", dynamic=True)
     was = (DeployedZone(given, True, serial),)
     back = replace(
-        done, want=want, was=was, serial=ctx.next_serial(want.serial, serial, ctx.server.live(done.name).serial)
+        done,
+        want=want,
+        was=was,
+        serial=ctx.next_serial(want.serial, serial, ctx.server(done.name).live(done.name).serial),
     )
     result = change(ctx, back, key)
     return replace(result.deployed, zone=before.zone, leases=before.leases)
@@ -148,21 +154,21 @@ def keep_of(want: SiteZone) -> Keep:
 def drift_of(want: SiteZone, merged: Merged) -> tuple[Drift, ...]:
     """What a merge found, as drift of the zone."""
     healed = want.drift == "heal" or not want.dynamic
-    return tuple(Drift(want.zone.name, sign, text, healed) for sign, text in merged.drift)
+    return tuple(Drift(want.zone.id, sign, text, healed) for sign, text in merged.drift)
 
 
 def _theirs(ctx: Context, change: ZoneChange, key: TsigKey, *, already_frozen: bool) -> Content:
     """What named has in the zone, read while it is frozen."""
     name, path = change.name, ctx.path(change.name)
-    live = ctx.server.live(name)
+    live = ctx.server(name).live(name)
     if live.presence is Presence.DOWN:
-        raise Temporary(f"named went away while zone {name} was frozen: {live.words}")
+        raise Temporary(f"named went away while zone {shown(name)} was frozen: {live.words}")
     if live.presence is not Presence.SERVED:
         return unserved(ctx, change)
     if already_frozen and zonefile.serial_in(path) != live.serial:
         # Nothing is dumped then, and somebody may have been editing the file; what is served is what counts.
         save_aside(ctx, path, path.read_bytes())
-        return transfer(ctx.server, name, key)
+        return transfer(ctx.server(name), name, key)
     wait_for_dump(ctx, name, live.serial)
     return zonefile.read(name, path)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from reconciler import tools
 from reconciler.dns import serials
 from reconciler.dns.serials import SerialStyle, next_serial
+from reconciler.dns.versions import name_of, shown
 from reconciler.effects import Effects
 from reconciler.errors import ReconcilerError, Temporary
 from reconciler.services import aside
@@ -98,23 +99,23 @@ class Healer:
             self._effects.unlink(jnl)
             return
         if (size := path.stat().st_size + jnl.stat().st_size) > _LARGE:
-            self._say(f"zone {zone.name}: folding {size >> 20} MB of file and journal")
+            self._say(f"zone {shown(zone.name)}: folding {size >> 20} MB of file and journal")
         text = self._folded(zone, path)
         if text is None or (serial != span.first and not self._belongs(zone, path, jnl, serial)):
             self._unfit(zone, path, jnl)
             return
         self._effects.replace(path, text, mode=zonefile.MODE)
         self._effects.unlink(jnl)
-        self._say(f"zone {zone.name}: folded the journal into the file, serial {zonefile.serial_in(path)}")
+        self._say(f"zone {shown(zone.name)}: folded the journal into the file, serial {zonefile.serial_in(path)}")
         self._not_before(zone, path)
 
     def _folded(self, zone: KnownZone, path: Path) -> bytes | None:
         """The zone with the changes of its journal; None where that does not fit."""
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             output = Path(folder) / "zone"
-            if not (trouble := self._judge.run(*_COMPILE, "-o", str(output), zone.name, str(path))):
+            if not (trouble := self._judge.run(*_COMPILE, "-o", str(output), name_of(zone.name), str(path))):
                 return output.read_bytes()
-            if not self._judge.run(*_COMPILE, "-o", os.devnull, zone.name, str(path)):
+            if not self._judge.run(*_COMPILE, "-o", os.devnull, name_of(zone.name), str(path)):
                 raise Temporary(f"cannot write to {folder}: {trouble}")
         return None
 
@@ -137,7 +138,7 @@ class Healer:
 
     def _plain(self, zone: KnownZone, path: Path) -> str:
         argv = [word for word in _COMPILE if word != "-j"]
-        done = tools.run([*argv, "-o", "-", zone.name, str(path)], timeout=self._judge.remaining())
+        done = tools.run([*argv, "-o", "-", name_of(zone.name), str(path)], timeout=self._judge.remaining())
         return done.stdout
 
     def _unfit(self, zone: KnownZone, path: Path, jnl: Path, why: str = "does not fit the file") -> None:
@@ -156,7 +157,7 @@ class Healer:
             return
         new = self._next(zone, serial, *known)
         self._effects.replace(path, zonefile.with_serial(path.read_bytes(), new), mode=zonefile.MODE)
-        self._say(f"zone {zone.name}: its file had serial {serial}, older than what was served; it is {new} now")
+        self._say(f"zone {shown(zone.name)}: its file had serial {serial}, older than what was served; it is {new} now")
 
     def _restore(self, zone: KnownZone, path: Path, jnl: Path | None, trouble: str) -> None:
         """Write the zone anew from what is known of it, or leave it out."""
@@ -167,17 +168,21 @@ class Healer:
             self._aside(zone, path, trouble)
         if staged is not None:
             self._effects.swap(staged, path)
-            self._say(f"zone {zone.name}: wrote {path} from what was deployed, serial {zonefile.serial_in(path)}")
+            self._say(
+                f"zone {shown(zone.name)}: wrote {path} from what was deployed, serial {zonefile.serial_in(path)}"
+            )
         if jnl is not None:
             self._aside(zone, jnl, "has no file that it fits" if staged is None else "is taken into account")
         if staged is None:
-            self._say(f"zone {zone.name}: left out, named will not serve it: nothing is known of what it should hold")
+            self._say(
+                f"zone {shown(zone.name)}: left out, named will not serve it: nothing is known of what it should hold"
+            )
 
     def _text(self, zone: KnownZone, path: Path, jnl: Path | None, span: Span | None) -> bytes | None:
         try:
             content = zone.content() if zone.content else None
         except ReconcilerError as error:
-            self._say(f"zone {zone.name}: {error}")
+            self._say(f"zone {shown(zone.name)}: {error}")
             return None
         if content is None:
             return None
@@ -193,7 +198,7 @@ class Healer:
             except Temporary:
                 raise
             except ReconcilerError as error:
-                self._say(f"zone {zone.name}: its journal cannot be read: {error}")
+                self._say(f"zone {shown(zone.name)}: its journal cannot be read: {error}")
         return content.text(serial).encode()
 
     def _next(self, zone: KnownZone, *known: int) -> int:
@@ -201,7 +206,7 @@ class Healer:
 
     def _aside(self, zone: KnownZone, path: Path, why: str) -> None:
         kept = aside.move(self._directory / aside.FOLDER, path, str(_serial(path)), self._effects)
-        self._say(f"zone {zone.name}: {path.name} {why}; it lies in {kept} now")
+        self._say(f"zone {shown(zone.name)}: {path.name} {why}; it lies in {kept} now")
 
 
 def _serial(path: Path) -> int:

@@ -4,11 +4,12 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import tools
+from reconciler.dns.versions import name_of, split
 from reconciler.dns.zone import Zone
 from reconciler.errors import Temporary
 from reconciler.services.bind import journal, zonefile
@@ -20,7 +21,7 @@ _CHECK = ("named-checkzone", "-q", "-i", "local", "-k", "fail", "-n", "fail")
 
 @dataclass(frozen=True, slots=True)
 class KnownZone:
-    """What is known of a zone.
+    """What is known of a zone. name: its id.
 
     dynamic: it is, or was to become so. serial: the last that was confirmed, 0 for none; begun: those of applies whose
     end is not on record. digests: of files that we wrote. content: reads what the state and leases have in it; None
@@ -51,10 +52,7 @@ class Judge:
         unproven = {zone.name: zone_path(self._directory, zone.name) for zone in zones if self._is_unproven(zone)}
         if len(unproven) < 2:
             return
-        clauses = "".join(
-            f"zone {quote(name.removesuffix('.') or '.')} {{ type primary; file {quote(str(path))}; }};\n"
-            for name, path in unproven.items()
-        )
+        clauses = "".join(_in_views(unproven))
         with tempfile.NamedTemporaryFile("w", prefix="reconciler-") as conf:
             conf.write(clauses)
             conf.flush()
@@ -75,11 +73,11 @@ class Judge:
         """Why named could not load the file; "" when it can."""
         if zone.name in self._good or self.ours(zone, path):
             return ""
-        return self.run(*_CHECK, zone.name, str(path))
+        return self.run(*_CHECK, name_of(zone.name), str(path))
 
     def trouble_with_journal(self, zone: KnownZone, path: Path) -> str:
         """The same for the file with its journal."""
-        return self.run(*_CHECK, "-j", zone.name, str(path))
+        return self.run(*_CHECK, "-j", name_of(zone.name), str(path))
 
     def ours(self, zone: KnownZone, path: Path) -> bool:
         """Whether the file is as we wrote it; it was checked then. Raises OSError for one that cannot be read.
@@ -105,3 +103,15 @@ class Judge:
         if left <= 0:
             raise Temporary("the time for this was over")
         return left
+
+
+def _in_views(zones: Mapping[str, Path]) -> Iterator[str]:
+    """Clauses for zones by id; versions of one name have to stand in views of their own."""
+    by_view: dict[str, list[str]] = {}
+    for key, path in zones.items():
+        name, view = split(key)
+        clause = f"zone {quote(name.removesuffix('.') or '.')} {{ type primary; file {quote(str(path))}; }};\n"
+        by_view.setdefault(view, []).append(clause)
+    for view, clauses in by_view.items():
+        # No view's name has a capital letter.
+        yield f"view {quote(view or 'SHARED')} {{\n{''.join(clauses)}}};\n" if len(by_view) > 1 else "".join(clauses)

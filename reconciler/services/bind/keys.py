@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import re
 import secrets
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.errors import Refused
-from reconciler.services.bind.render import TsigKey, key_clause
+from reconciler.services.bind.render import TsigKey, key_clause, view_key_name
 from reconciler.services.bind.syntax import OWN_KEY
 from reconciler.state.schema import Key
 
@@ -37,6 +38,17 @@ def read_key_file(path: Path) -> TsigKey:
     if clause is None or not {"algorithm", "secret"} <= fields.keys():
         raise Refused(f'{path}: no `key "NAME" {{ algorithm …; secret …; }};` found; write it again')
     return TsigKey(clause["name"], fields["algorithm"].lower(), _checked(fields["secret"], path))
+
+
+def view_key(own: TsigKey, view: str) -> TsigKey:
+    """The key by which a view knows this node, derived from the node's own; for no view ("") that one itself.
+
+    named answers by view, and whoever signs with a view's key is in that view, wherever the question comes from.
+    """
+    if not view:
+        return own
+    secret = hmac.digest(base64.b64decode(own.secret), f"view {view}".encode(), "sha256")
+    return TsigKey(view_key_name(view), "hmac-sha256", base64.b64encode(secret).decode())
 
 
 class SiteKeys(NamedTuple):

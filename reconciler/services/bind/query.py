@@ -1,6 +1,5 @@
 """Asking named over DNS, through dnspython: SOA serials and RRsets. Looks only, never changes."""
 
-import contextlib
 import socket
 import time
 from collections.abc import Iterable
@@ -16,9 +15,12 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+import dns.tsig
 
 from reconciler.dns import rdata
 from reconciler.dns.records import RRset
+from reconciler.dns.versions import name_of
+from reconciler.services.bind.render import TsigKey
 
 TIMEOUT = 2.0
 _TRIES = 2
@@ -50,11 +52,15 @@ class Unreachable(Exception):
 
 
 class Server:
-    """One DNS server, asked without recursion. A socket is kept between questions; one thread only."""
+    """One DNS server, asked without recursion. A socket is kept between questions; one thread only.
 
-    def __init__(self, address: str, port: int) -> None:
+    key: signs the questions, which puts them into the view that knows it.
+    """
+
+    def __init__(self, address: str, port: int, key: TsigKey | None = None) -> None:
         self.address = address
         self.port = port
+        self.key = key
         self._socket: socket.socket | None = None
 
     def __str__(self) -> str:
@@ -72,6 +78,8 @@ class Server:
         """One question by UDP, by TCP when the answer is cut. Raises Unreachable."""
         query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
         query.flags &= ~dns.flags.RD
+        if self.key is not None:
+            query.use_tsig(dns.tsig.Key(self.key.name, self.key.secret, self.key.algorithm))
         wire = query.to_wire()
         for _ in range(_TRIES):
             try:
@@ -87,7 +95,8 @@ class Server:
         raise Unreachable(f"{self}: no answer within {_TRIES * timeout:.0f} s")
 
     def live(self, zone: str) -> Live:
-        """Whether it serves `zone`, and with which serial."""
+        """Whether it serves a zone, by its id, and with which serial."""
+        zone = name_of(zone)
         try:
             answer = self.ask(zone, "SOA")
         except Unreachable as error:
@@ -117,10 +126,19 @@ class Server:
         while (left := deadline - time.monotonic()) > 0:
             self._socket.settimeout(left)
             received = self._socket.recv(65535)
-            with contextlib.suppress(dns.exception.DNSException):
-                answer = dns.message.from_wire(received, ignore_trailing=True)
+            try:
+                answer = dns.message.from_wire(
+                    received, keyring=query.keyring, request_mac=query.mac, ignore_trailing=True
+                )
                 if query.is_response(answer):
                     return answer
+            except dns.tsig.PeerError:
+                # The view is not there, or its key is another one.
+                answer = dns.message.make_response(query)
+                answer.set_rcode(dns.rcode.NOTAUTH)
+                return answer
+            except dns.exception.DNSException:
+                continue
         raise TimeoutError
 
     def _ask_by_tcp(self, query: dns.message.Message, timeout: float) -> dns.message.Message:

@@ -5,9 +5,12 @@ by asking the server afterwards. What the words mean was found by running BIND 9
 """
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.config import BindSettings
+from reconciler.dns.versions import name_of
 from reconciler.effects import Effects
 from reconciler.errors import Refused, Temporary
 from reconciler.services.bind.keys import read_key_file
@@ -18,6 +21,8 @@ _UNREACHED = re.compile(
 )
 _STATUS = re.compile(r"^([a-z ]+): (.*)$", re.MULTILINE)
 _TIMEOUT = 60.0
+_NO_VIEW = "_default"
+_NO_VIEWS: Mapping[str, str] = MappingProxyType({})
 
 
 class Answer(NamedTuple):
@@ -43,20 +48,24 @@ class Answer(NamedTuple):
 
 
 class ZoneStatus(NamedTuple):
-    """What `rndc zonestatus` says of a zone. loaded: named has content for it."""
+    """What `rndc zonestatus` says of a zone. loaded: named has content for it. file: where it has that from."""
 
     found: bool
     loaded: bool
     dynamic: bool
     frozen: bool
+    file: str = ""
 
 
 class Rndc:
-    """Runs rndc for one named. Every method raises Temporary when named cannot be reached."""
+    """Runs rndc for one named. Every method raises Temporary when named cannot be reached.
 
-    def __init__(self, settings: BindSettings, effects: Effects, *, view: str = "_default") -> None:
+    homes: the view that named has each zone in now, by the zone's id; those without stand in none.
+    """
+
+    def __init__(self, settings: BindSettings, effects: Effects, homes: Mapping[str, str] = _NO_VIEWS) -> None:
         self._effects = effects
-        self._view = view
+        self._homes = homes
         self._argv = [
             "rndc",
             *_key_arguments(settings),
@@ -77,11 +86,16 @@ class Rndc:
 
     def status(self, zone: str, *, timeout: float = _TIMEOUT) -> ZoneStatus:
         """How named sees the zone."""
-        answer = self._run("zonestatus", *self._place(zone), timeout=timeout)
+        return self.status_in(zone, self._homes.get(zone, ""), timeout=timeout)
+
+    def status_in(self, zone: str, view: str, *, timeout: float = _TIMEOUT) -> ZoneStatus:
+        """How named sees what it has under the zone's name in this view."""
+        answer = self._run("zonestatus", *_place(zone, view), timeout=timeout)
         if not answer.ok:
             return ZoneStatus(found=not answer.not_found, loaded=False, dynamic=False, frozen=False)
         fields = dict(_STATUS.findall(answer.words.replace(" | ", "\n")))
-        return ZoneStatus(True, True, fields.get("dynamic") == "yes", fields.get("frozen") == "yes")
+        file = fields.get("files", "").partition(", ")[0]
+        return ZoneStatus(True, True, fields.get("dynamic") == "yes", fields.get("frozen") == "yes", file)
 
     def reconfig(self) -> Answer:
         """Read named.conf anew; load new zones, drop removed ones, leave all others alone."""
@@ -96,10 +110,7 @@ class Rndc:
         return self._run("status", timeout=timeout)
 
     def _zone(self, verb: str, zone: str) -> Answer:
-        return self._run(verb, *self._place(zone))
-
-    def _place(self, zone: str) -> tuple[str, str, str]:
-        return (zone.removesuffix(".") or ".", "IN", self._view)
+        return self._run(verb, *_place(zone, self._homes.get(zone, "")))
 
     def _run(self, *arguments: str, timeout: float = _TIMEOUT) -> Answer:
         done = self._effects.run([*self._argv, *arguments], timeout=timeout)
@@ -107,6 +118,10 @@ class Rndc:
         if done.code and _UNREACHED.search(done.text):
             raise Temporary(f"rndc {arguments[0]}: {words}; is named running, and is rndc_key its key?")
         return Answer(done.code, words)
+
+
+def _place(zone: str, view: str) -> tuple[str, str, str]:
+    return (name_of(zone).removesuffix(".") or ".", "IN", view or _NO_VIEW)
 
 
 def _key_arguments(settings: BindSettings) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler.deployed import DeployedZone
 from reconciler.dns.serials import SerialStyle
+from reconciler.dns.versions import shown
 from reconciler.dns.zone import Zone
 from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
 from reconciler.services.base import Drift
@@ -52,7 +53,7 @@ def serve(ctx: Context, given: Given, staged: Path) -> None:
 
     Raises ApplyFailed after putting back what was there, Temporary when named is gone (the file is back as it was).
     """
-    path = ctx.path(given.zone.name)
+    path = ctx.path(given.zone.id)
     with _kept(ctx, path) as kept:
         try:
             ctx.effects.swap(staged, path)
@@ -80,27 +81,27 @@ def _kept(ctx: Context, path: Path) -> Iterator[Path | None]:
 
 
 def _load(ctx: Context, given: Given) -> None:
-    zone = given.zone
-    answer = ctx.rndc.reload(zone.name)
+    zone, name = given.zone, shown(given.zone.id)
+    answer = ctx.rndc.reload(zone.id)
     if not answer.ok:
-        raise ApplyFailed(f"zone {zone.name}: `rndc reload` said {answer.words!r}{cause(ctx.path(zone.name))}")
-    live = ctx.wait_for_serial(zone.name, given.serial, records=len(zone.rrsets))
+        raise ApplyFailed(f"zone {name}: `rndc reload` said {answer.words!r}{cause(ctx.path(zone.id))}")
+    live = ctx.wait_for_serial(zone.id, given.serial, records=len(zone.rrsets))
     if live.presence is Presence.DOWN:
-        raise Temporary(f"named went away while it loaded zone {zone.name}: {live.words}")
+        raise Temporary(f"named went away while it loaded zone {name}: {live.words}")
     if live.serial != given.serial:
         raise ApplyFailed(
-            f"zone {zone.name}: named did not load the new file: expected serial {given.serial}, "
-            f"found {live.words}; `rndc reload` said {answer.words!r}{cause(ctx.path(zone.name))}"
+            f"zone {name}: named did not load the new file: expected serial {given.serial}, "
+            f"found {live.words}; `rndc reload` said {answer.words!r}{cause(ctx.path(zone.id))}"
         )
-    if wrong := wrong_answers(ctx.server, given.old, zone, ctx.served):
-        raise ApplyFailed(f"zone {zone.name}: named answers otherwise than it should: {'; '.join(wrong)}")
+    if wrong := wrong_answers(ctx.server(zone.id), given.old, zone, ctx.served(zone.id)):
+        raise ApplyFailed(f"zone {name}: named answers otherwise than it should: {'; '.join(wrong)}")
 
 
 def _put_back(ctx: Context, given: Given, kept: Path | None) -> str:
     """Put the previous content back, with a higher serial; say how that went."""
-    name = given.zone.name
+    name = given.zone.id
     path = ctx.path(name)
-    live = ctx.server.live(name)
+    live = ctx.server(name).live(name)
     not_taken = live.serial != given.serial
     if kept is not None and not_taken and cause(path):
         # The next new file could be read no better; the one from before can, and named still serves it.
@@ -115,7 +116,7 @@ def _put_back(ctx: Context, given: Given, kept: Path | None) -> str:
             return f"the content from before is served again, with serial {serial}"
     if kept is not None:
         ctx.effects.restore(kept, path)
-        return f"the file from before is back, named serves {ctx.server.live(name).words}"
+        return f"the file from before is back, named serves {ctx.server(name).live(name).words}"
     return "and what was there before could not be put back: look at named's log"
 
 

@@ -1,6 +1,6 @@
 """BIND as a managed server: what it is to serve, checking that, and staging what differs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from reconciler.deployed import Deployed
 from reconciler.effects import Effects
 from reconciler.errors import BadName, Refused, Temporary
 from reconciler.services.base import Drift, File, Say
-from reconciler.services.bind import changes, update, zonefile
+from reconciler.services.bind import changes, homes, update, zonefile
 from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.check import Checker
 from reconciler.services.bind.configure import Configuration
@@ -18,11 +18,12 @@ from reconciler.services.bind.context import Context
 from reconciler.services.bind.difference import RRsetChange, difference
 from reconciler.services.bind.drift import Watch
 from reconciler.services.bind.dynamic import keep_of
-from reconciler.services.bind.keys import read_key_file, site_keys
+from reconciler.services.bind.keys import read_key_file, site_keys, view_key
 from reconciler.services.bind.query import Presence, Server
 from reconciler.services.bind.recover import recover
-from reconciler.services.bind.render import FRAGMENT, KEYS, TsigKey, fragment, keys_file
+from reconciler.services.bind.render import EMPTY, EMPTY_TEXT, FRAGMENT, KEYS, TsigKey, fragment, keys_file
 from reconciler.services.bind.rndc import Rndc
+from reconciler.services.bind.servers import Servers
 from reconciler.services.bind.staged import BindStaged
 from reconciler.services.bind.update import Update
 from reconciler.site import Site, SiteZone
@@ -45,7 +46,7 @@ class Bind:
         self._settings = settings
         self._secrets = secrets
         self._patience = patience
-        self._server = Server(settings.address, settings.port)
+        self._servers = Servers(settings.address, settings.port, self._own_key)
         self._checker = Checker(settings)
         self._watch = Watch()
 
@@ -89,20 +90,25 @@ class Bind:
         conf_differs = self._differs(files, digests, deployed) or bool(deployed.pending)
         if not names and not gone and not conf_differs:
             return None
-        # Zones that go answer until the configuration is taken over, which comes last.
-        ctx = self._context(effects, {*zones, *gone})
+        ctx = self._context(effects, site, deployed)
+        ctx.also(gone)
         effects.make_folder(self._settings.directory / "zones")
-        found = [self._change(ctx, zones[name], deployed) for name in names]
+        versions = changes.by_name({*deployed.zones, *deployed.pending, *deployed.retired})
+        found = [self._change(ctx, zones[name], deployed, versions) for name in names]
         served = {change.name: change for change in found if change.serving}
         new = tuple(change for change in found if not change.serving)
         becoming = {name: change.want.dynamic for name, change in served.items() if len(change.kinds) > 1}
         configuration = None
-        if conf_differs or new or gone or becoming:
+        moving = {
+            name: zones[name].home
+            for name in zones.keys() & changes.maybe_ours(deployed).keys() - {change.name for change in new}
+            if ctx.homes.get(name, "") != zones[name].home
+        }
+        if conf_differs or new or gone or becoming or moving:
             dropped = {name: changes.was(name, deployed)[-1] for name in gone}
-            configuration = Configuration(ctx, files, new, dropped, becoming)
+            configuration = Configuration(ctx, files, new, dropped, becoming, moving)
         return BindStaged(
             ctx=ctx,
-            key=self._own_key(),
             served=served,
             files=self._stage_files(ctx, served),
             # Before our key is in named's configuration it takes none.
@@ -119,7 +125,12 @@ class Bind:
         """Leave no zone frozen and no staged file lying about."""
         known = changes.maybe_ours(deployed)
         dynamic = sorted(name for name, zones in known.items() if any(zone.dynamic for zone in zones))
-        recover(self._context(effects, ()), dynamic, self._own_key, say)
+        try:
+            ctx = self._context(effects, None, deployed)
+        except Temporary as error:
+            say(f"bind: cannot look for frozen zones: {error}")
+            ctx = self._empty_context(effects)
+        recover(ctx, [name for name in dynamic if name in ctx.homes], say)
 
     def unreached(self) -> str:
         """That named does not answer; "" when it does."""
@@ -139,23 +150,36 @@ class Bind:
             for name, item in changes.ours(deployed.zones).items()
             if name in changes.served(site)
         }
-        ctx = self._context(effects, changes.served(site).keys())
-        found = self._watch.look(ctx, zones, self._own_key)
+        found = self._watch.look(self._context(effects, site, deployed), zones)
         return (*self._edited_files(deployed), *found)
 
     def _render(self, site: Site) -> dict[str, File]:
         """Raises Refused for what cannot be written, or when the node's own key cannot be read."""
         zones = list(changes.served(site).values())
-        text = fragment(self._settings.directory, zones, site.keys.keys(), site.bind_hatches)
-        keys = keys_file([self._own_key(), *site_keys(site.keys, self._secrets).keys])
-        return {KEYS: File(keys.encode(), secret=True), FRAGMENT: File(text.encode())}
+        views = site.views if zones else ()
+        text = fragment(self._settings.directory, zones, site.keys.keys(), site.bind_hatches, views)
+        own = self._own_key()
+        of_views = (view_key(own, view.name) for view in views)
+        keys = keys_file([own, *of_views, *site_keys(site.keys, self._secrets).keys])
+        files = {KEYS: File(keys.encode(), secret=True), FRAGMENT: File(text.encode())}
+        return files | ({EMPTY: File(EMPTY_TEXT.encode())} if any(view.empty for view in views) else {})
 
     def _own_key(self) -> TsigKey:
         return read_key_file(self._settings.directory / OWN_KEY_FILE)
 
-    def _context(self, effects: Effects, zones: Collection[str]) -> Context:
-        rndc = Rndc(self._settings, effects)
-        return Context(self._settings, effects, self._server, rndc, self._checker, self._patience, zones)
+    def _context(self, effects: Effects, site: Site | None, deployed: Deployed) -> Context:
+        """Raises Temporary where named has to be asked for its views and does not answer."""
+        ctx = self._empty_context(effects)
+        if site is not None:
+            ctx.names[""] = {item.zone.name for item in changes.served(site).values()}
+            ctx.names.update({view.name: {*view.zones} for view in site.views})
+        ctx.homes.update(homes.now(ctx, changes.served(site) if site else {}, deployed))
+        return ctx
+
+    def _empty_context(self, effects: Effects) -> Context:
+        places: dict[str, str] = {}
+        rndc = Rndc(self._settings, effects, places)
+        return Context(self._settings, effects, self._servers, rndc, self._checker, self._patience, places)
 
     def _differs(self, files: Mapping[str, File], digests: Mapping[str, str], deployed: Deployed) -> bool:
         """Whether the configuration on disk, or what the manifest says of it, is not what it should be."""
@@ -170,20 +194,29 @@ class Bind:
         except OSError:
             return None
 
-    def _change(self, ctx: Context, want: SiteZone, deployed: Deployed) -> ZoneChange:
-        name = want.zone.name
-        live = ctx.server.live(name)
+    def _change(
+        self, ctx: Context, want: SiteZone, deployed: Deployed, versions: Mapping[str, Sequence[str]]
+    ) -> ZoneChange:
+        """versions: ids of all that was ever served, by name."""
+        name = want.zone.id
+        here = name in ctx.homes
+        if not here:
+            ctx.homes[name] = want.home
+        live = ctx.server(name).live(name)
         if live.presence is Presence.DOWN:
             raise Temporary(f"named does not answer: {live.words}")
-        was = changes.was(name, deployed)
-        known = [live.serial, zonefile.serial_in(ctx.path(name)) or 0, *(zone.serial for zone in was)]
-        known.append(deployed.retired.get(name, 0))
+        known = [live.serial, zonefile.serial_in(ctx.path(name)) or 0]
+        for key in versions.get(want.zone.name, ()):
+            known += (deployed.retired.get(key, 0), *(zone.serial for zone in changes.was(key, deployed)))
+            if key != name and key in ctx.homes:
+                # Who has this version now may come to see the new one.
+                known.append(ctx.server(key).live(key).serial)
         return ZoneChange(
             want=want,
-            was=was,
+            was=changes.was(name, deployed),
             serial=ctx.next_serial(want.serial, *known),
-            serving=live.presence in (Presence.SERVED, Presence.BROKEN),
-            broken=live.presence is Presence.BROKEN,
+            serving=here and live.presence in (Presence.SERVED, Presence.BROKEN),
+            broken=here and live.presence is Presence.BROKEN,
         )
 
     def _updates(self, served: Mapping[str, ZoneChange], differences: Mapping[str, RRsetChanges]) -> dict[str, Update]:
@@ -225,7 +258,7 @@ def _differences(zones: Mapping[str, SiteZone], deployed: Deployed, again: Colle
 
 def _proven(want: SiteZone, deployed: Deployed, found: RRsetChanges) -> bool:
     """Whether there is nothing for named-checkzone to see: deployed zones were checked, leases are good one by one."""
-    was = changes.was(want.zone.name, deployed)
+    was = changes.was(want.zone.id, deployed)
     if not found and was and was[-1].zone.soa == want.zone.soa:
         return True
     return bool(was) and update.is_lease_change(want, was, found)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.deployed import DeployedZone
+from reconciler.dns.versions import shown, split
 from reconciler.errors import ApplyFailed, NotPrimary, NotPutBack, ReconcilerError, Temporary, words
 from reconciler.services.base import Drift, Outcome, Say
 from reconciler.services.bind import dynamic, static, update, zonefile
@@ -13,7 +14,6 @@ from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.configure import Configuration
 from reconciler.services.bind.context import Context
 from reconciler.services.bind.drift import Watch
-from reconciler.services.bind.render import TsigKey
 from reconciler.services.bind.serve import Done
 from reconciler.services.bind.update import Update
 
@@ -27,7 +27,6 @@ class BindStaged:
     """
 
     ctx: Context
-    key: TsigKey
     served: Mapping[str, ZoneChange]
     files: Mapping[str, Path]
     updates: Mapping[str, Update]
@@ -41,9 +40,23 @@ class BindStaged:
     def pending(self) -> Mapping[str, DeployedZone]:
         """The zones that will be served anew. Of a dynamic one the file is not known before it is frozen."""
         new = self.configuration.new if self.configuration else ()
+        moving = self.configuration.moving if self.configuration else {}
         return {
-            change.name: DeployedZone(change.want.zone, change.want.dynamic, change.serial, leases=change.want.leases)
-            for change in (*self.served.values(), *new)
+            **{
+                name: replace(self.unchanged[name], home=home)
+                for name, home in moving.items()
+                if name in self.unchanged
+            },
+            **{
+                change.name: DeployedZone(
+                    change.want.zone,
+                    change.want.dynamic,
+                    change.serial,
+                    leases=change.want.leases,
+                    home=change.want.home,
+                )
+                for change in (*self.served.values(), *new)
+            },
         }
 
     @property
@@ -80,10 +93,12 @@ class BindStaged:
 
     def undo(self, say: Say) -> Outcome:
         """Serve again what was served before. Raises ApplyFailed or Temporary where that does not go well."""
+        restored: dict[str, DeployedZone] = {}
         if self.configuration:
-            self.configuration.undo()
+            restored = self.configuration.undo()
             say("bind: configuration put back")
         zones, troubles = self._put_back(say)
+        zones = {**restored, **zones}
         self.watch.doubt(zones.keys())
         if troubles:
             raise _joined(troubles)
@@ -98,16 +113,16 @@ class BindStaged:
     def _commit(self, say: Say) -> None:
         for name, change in self.served.items():
             self._done[name] = self._serve(change)
-            say(f"bind: zone {name} served with serial {self._done[name].deployed.serial}")
+            say(f"bind: zone {shown(name)} served with serial {self._done[name].deployed.serial}")
         if self.configuration:
             self.configuration.apply()
             say("bind: configuration taken over")
 
     def _serve(self, change: ZoneChange) -> Done:
         if change.name in self.updates:
-            return update.change(self.ctx, change, self.updates[change.name], self.key)
+            return update.change(self.ctx, change, self.updates[change.name], self.ctx.key(change.name))
         if self._is_dynamic(change):
-            return dynamic.change(self.ctx, change, self.key, thaw=change.want.dynamic)
+            return dynamic.change(self.ctx, change, self.ctx.key(change.name), thaw=change.want.dynamic)
         path = self.ctx.path(change.name)
         text = change.want.zone.text(change.serial).encode()
         staged = self.files.get(change.name) or self.ctx.effects.stage(path, text, mode=zonefile.MODE)
@@ -125,16 +140,18 @@ class BindStaged:
         troubles: list[ReconcilerError] = []
         for name, done in reversed(self._done.items()):
             if done.undo is None:
-                troubles.append(NotPutBack(f"zone {name} could not be put back: its content from before is not known"))
+                troubles.append(
+                    NotPutBack(f"zone {shown(name)} could not be put back: its content from before is not known")
+                )
                 continue
             try:
-                zones[name] = done.undo()
-                say(f"bind: zone {name} put back, serial {zones[name].serial}")
+                zones[name] = replace(done.undo(), home=self.ctx.homes.get(name, ""))
+                say(f"bind: zone {shown(name)} put back, serial {zones[name].serial}")
             except NotPrimary:
                 raise
             except (ReconcilerError, OSError) as error:
                 kind = Temporary if isinstance(error, Temporary | OSError) else NotPutBack
-                troubles.append(kind(f"putting zone {name} back did not go well: {words(error)}"))
+                troubles.append(kind(f"putting zone {shown(name)} back did not go well: {words(error)}"))
         return zones, troubles
 
     def _thaw_held(self) -> None:
@@ -157,7 +174,8 @@ class BindStaged:
         return Outcome(zones=zones, files=dict(self.digests), actions=tuple(actions), drift=tuple(drift))
 
     def _action(self, change: ZoneChange) -> str:
-        name = change.name.removesuffix(".") or "."
+        zone, view = split(change.name)
+        name = (zone.removesuffix(".") or ".") + (f" ({view})" if view else "")
         if self._done[change.name].over:
             return f"dynamic update of {name}"
         return f"rndc freeze, reload, thaw {name}" if change.want.dynamic else f"rndc reload {name}"

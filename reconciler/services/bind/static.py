@@ -38,7 +38,7 @@ def change(ctx: Context, change: ZoneChange, staged: Path) -> Done:
 
 
 def _undo(ctx: Context, done: ZoneChange, deployed: DeployedZone, previous: Zone) -> DeployedZone:
-    serial = ctx.next_serial(done.want.serial, deployed.serial, ctx.server.live(done.name).serial)
+    serial = ctx.next_serial(done.want.serial, deployed.serial, ctx.server(done.name).live(done.name).serial)
     back = replace(done, want=replace(done.want, zone=previous, dynamic=False), was=(deployed,), serial=serial)
     staged = ctx.effects.stage(ctx.path(done.name), previous.text(serial).encode(), mode=zonefile.MODE)
     leases = done.was[-1].leases if done.was else frozenset[Key]()

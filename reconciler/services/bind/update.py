@@ -17,6 +17,7 @@ import dns.rcode
 
 from reconciler.deployed import DeployedZone
 from reconciler.dns import serials
+from reconciler.dns.versions import shown
 from reconciler.dns.zone import Zone
 from reconciler.errors import ApplyFailed, NotPrimary, NotPutBack, ReconcilerError, Temporary
 from reconciler.services.bind import dynamic, message, zonefile
@@ -107,7 +108,7 @@ def _undo(ctx: Context, done: ZoneChange, key: TsigKey) -> DeployedZone:
     before = done.was[-1]
     maybe = [done.want.zone, *(zone.zone for zone in done.was)]
     changes = difference([zone.rrsets for zone in maybe], before.zone.rrsets)
-    parts = message.parts(done.name, changes) or ()
+    parts = message.parts(done.want.zone.name, changes) or ()
     try:
         serial = _Session(ctx, before.zone, key).bring(done, Update(changes, parts))
     except (_NotTaken, ApplyFailed):
@@ -117,7 +118,7 @@ def _undo(ctx: Context, done: ZoneChange, key: TsigKey) -> DeployedZone:
 
 def _undo_by_file(ctx: Context, done: ZoneChange, key: TsigKey) -> DeployedZone:
     before = done.was[-1]
-    known = (done.serial, ctx.server.live(done.name).serial)
+    known = (done.serial, ctx.server(done.name).live(done.name).serial)
     back = ZoneChange(
         want=replace(done.want, zone=before.zone, leases=before.leases, drift="report"),
         was=(replace(before, zone=done.want.zone, leases=done.want.leases),),
@@ -138,7 +139,8 @@ class _Session:
         self.sent = False
         self._ctx = ctx
         self._zone = zone
-        self._sender = Sender(ctx.server.address, ctx.server.port, key)
+        server = ctx.server(zone.id)
+        self._sender = Sender(server.address, server.port, key)
         self._live: Live | None = None
 
     def bring(self, change: ZoneChange, update: Update, *, least: int = 0) -> int:
@@ -173,20 +175,20 @@ class _Session:
                 self._fail(rcode)
             lost, self._live = None, None
         if lost is not None:
-            raise Temporary(f"zone {self._zone.name}: named does not answer updates: {lost}") from lost
+            raise Temporary(f"zone {shown(self._zone.id)}: named does not answer updates: {lost}") from lost
         raise _NotTaken
 
     def _current(self) -> Live:
         """The SOA that the next message goes over."""
         if self._live is None:
-            self._live = self._ctx.server.live(self._zone.name)
+            self._live = self._ctx.server(self._zone.id).live(self._zone.id)
             self.found.append(self._live.serial)
         if self._live.presence is not Presence.SERVED:
-            raise Temporary(f"zone {self._zone.name}: named went away before an update: {self._live.words}")
+            raise Temporary(f"zone {shown(self._zone.id)}: named went away before an update: {self._live.words}")
         return self._live
 
     def _send_once(self, part: Part, live: Live, serial: int) -> dns.rcode.Rcode:
-        self._ctx.effects.check(f"update zone {self._zone.name}")
+        self._ctx.effects.check(f"update zone {shown(self._zone.id)}")
         now, following = (message.rdata_wire("SOA", data) for data in (live.soa, self._soa_data(serial)))
         try:
             rcode = self._sender.send(self._zone.name, part, now=now, ttl=self._zone.soa.ttl, following=following)
@@ -205,19 +207,19 @@ class _Session:
         words = dns.rcode.to_text(rcode)
         cause = "look at named's log"
         if rcode == dns.rcode.SERVFAIL:
-            journal = zonefile.journal(self._ctx.path(self._zone.name))
+            journal = zonefile.journal(self._ctx.path(self._zone.id))
             place = journal if journal.exists() else journal.parent
             cause += f"; likely cause: the user that named runs as cannot write {journal} ({owner_of(place)})"
-        raise ApplyFailed(f"zone {self._zone.name}: named did not take an update: {words}; {cause}")
+        raise ApplyFailed(f"zone {shown(self._zone.id)}: named did not take an update: {words}; {cause}")
 
     def _verify(self, changes: Sequence[RRsetChange], serial: int) -> None:
-        name, server = self._zone.name, self._ctx.server
-        live = server.live(name)
+        name, server = shown(self._zone.id), self._ctx.server(self._zone.id)
+        live = server.live(self._zone.id)
         if live.presence is Presence.DOWN:
             raise Temporary(f"named went away after an update of zone {name}: {live.words}")
         if live.serial != serial and not serials.newer(live.serial, serial):
             raise ApplyFailed(f"zone {name}: after an update with serial {serial} named has {live.words}")
-        if wrong := wrong_after_update(server, changes, self._zone, self._ctx.served):
+        if wrong := wrong_after_update(server, changes, self._zone, self._ctx.served(self._zone.id)):
             raise ApplyFailed(
                 f"zone {name}: after an update named answers otherwise than it should: {'; '.join(wrong)}; do others "
                 "have records there (CNAME and other data)?"

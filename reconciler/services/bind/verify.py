@@ -27,8 +27,8 @@ T = TypeVar("T")
 def wrong_answers(server: Server, old: RRsets, zone: Zone, served: Collection[str]) -> list[str]:
     """Ask for what differs between `old` and `zone`; a sentence for each wrong answer, a few at most.
 
-    served: names of all zones on this server: answers at and below a child zone come from that one. Raises Temporary
-    when the server does not answer.
+    served: names of all zones that are answered beside it: answers at and below a child zone come from that one. Raises
+    Temporary when the server does not answer.
     """
     found = diff(old, zone.rrsets)
     present = (*found.added, *(new for _, new in found.changed))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from reconciler import tools
 from reconciler.dns import zonetext
 from reconciler.dns.records import group
+from reconciler.dns.versions import name_of, split
 from reconciler.dns.zone import SOA, Zone
 from reconciler.errors import ReconcilerError, Refused
 
@@ -71,25 +72,26 @@ def is_zone(content: bytes, zone: Zone) -> bool:
     return found is not None and content == zone.text(int(found[1])).encode()
 
 
-def read(name: str, path: Path, *, with_journal: bool = False) -> Content:
-    """Read a zone file as named would; `with_journal`: with the changes of its journal.
+def read(zone: str, path: Path, *, with_journal: bool = False) -> Content:
+    """Read the file of a zone (an id) as named would; `with_journal`: with the changes of its journal.
 
     Raises Refused with named-compilezone's words when it cannot be loaded.
     """
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         output = Path(folder) / "zone"
         extra = ("-j",) if with_journal else ()
-        argv = [*_COMPILE, *extra, "-o", str(output), name, str(path)]
+        argv = [*_COMPILE, *extra, "-o", str(output), name_of(zone), str(path)]
         done = tools.run(argv, timeout=_TIMEOUT)
         if done.code or not output.exists():
             words = done.text or _words(argv)
             raise Refused(f"named-compilezone: {path}: {words}")
         text = output.read_text(encoding="utf-8")
-    return parse(name, text)
+    return parse(zone, text)
 
 
-def parse(name: str, text: str) -> Content:
-    """Content from text with one record a line, SOA included. Raises ReconcilerError when it has none."""
+def parse(zone: str, text: str) -> Content:
+    """Content of a zone (an id) from text with one record a line. Raises ReconcilerError when it has no SOA."""
+    name, view = split(zone)
     soa: str | None = None
     ttl = 0
     records = []
@@ -102,7 +104,7 @@ def parse(name: str, text: str) -> Content:
         raise ReconcilerError(f"zone {name} has no SOA record")
     mname, rname, serial, refresh, retry, expire, minimum = soa.split()
     values = SOA(mname, rname, int(refresh), int(retry), int(expire), int(minimum), ttl)
-    return Content(Zone(name, values, group(records)), int(serial))
+    return Content(Zone(name, values, group(records), view), int(serial))
 
 
 def _words(argv: list[str]) -> str:

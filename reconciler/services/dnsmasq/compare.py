@@ -1,6 +1,7 @@
 """What differs between a site and what is deployed, as far as dnsmasq needs more than new files for it. Pure."""
 
 import difflib
+from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
 
@@ -10,6 +11,21 @@ from reconciler.services.base import File
 from reconciler.services.dnsmasq.folder import Swap
 from reconciler.services.dnsmasq.isolate import View, belongs, sighted
 from reconciler.services.dnsmasq.served import mode, visible
+from reconciler.site import Site
+
+
+def from_inside(site: Site, deployed: Deployed) -> Deployed:
+    """What is deployed, by name, without versions of zones that BIND does not answer dnsmasq with.
+
+    Of a version that goes it is not known whether it was one of them; where there are several, they keep their ids.
+    """
+    others = {key for key, zone in site.zones.items() if not zone.inside}
+    mine = {key: zone for key, zone in deployed.zones.items() if key not in others}
+    if mine.keys() == deployed.zones.keys() == {zone.zone.name for zone in mine.values()}:
+        return deployed
+    count = Counter(zone.zone.name for zone in mine.values())
+    zones = {zone.zone.name if count[zone.zone.name] == 1 else key: zone for key, zone in mine.items()}
+    return replace(deployed, zones=zones)
 
 
 def seen_by(view: View | None, deployed: Deployed) -> Deployed:

@@ -116,10 +116,13 @@ def own_view(site: Site, name: str) -> View | None:
 
 
 def _without_catalogs(site: Site) -> tuple[Site, frozenset[str]]:
-    """The site without catalogs, and their names: not even BIND is asked, where they may lie below a zone that is."""
-    zones = visible(site.zones)
-    catalogs = frozenset(site.zones.keys() - zones.keys())
-    return (replace(site, zones=zones) if catalogs else site), catalogs
+    """The site without catalogs, and their names: not even BIND is asked, where they may lie below a zone that is.
+
+    Where BIND has views, the zones are those that it answers dnsmasq with, by name.
+    """
+    zones = visible(site.inside)
+    catalogs = frozenset(item.zone.name for item in site.zones.values() if item.zone.is_catalog)
+    return (replace(site, zones=zones, views=()) if catalogs or site.views else site), catalogs
 
 
 _Item = TypeVar("_Item", SiteZone, DeployedZone)

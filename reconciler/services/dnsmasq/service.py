@@ -11,7 +11,7 @@ from reconciler.errors import Refused, Temporary
 from reconciler.services.base import Drift, File, Outcome, Say
 from reconciler.services.dnsmasq import trial
 from reconciler.services.dnsmasq.check import judge
-from reconciler.services.dnsmasq.compare import difference, only_adds, seen_by, zones_differ
+from reconciler.services.dnsmasq.compare import difference, from_inside, only_adds, seen_by, zones_differ
 from reconciler.services.dnsmasq.folder import Folder, Swap, digest, swaps_between
 from reconciler.services.dnsmasq.isolate import instance
 from reconciler.services.dnsmasq.render import CONF, IDLE, RESERVATIONS, Rendered, render
@@ -81,7 +81,7 @@ class Dnsmasq:
         rendered = self._render(site)
         present = self._folder.present()
         swaps = swaps_between(rendered.files, present)
-        seen = seen_by(rendered.view, deployed)
+        seen = seen_by(rendered.view, from_inside(site, deployed))
         action = self._action(rendered, swaps, seen)
         if not swaps and action is Action.NOTHING and self._outcome_files(rendered) == self._own(deployed):
             return None
