@@ -368,11 +368,11 @@ def test_a_key_that_named_does_not_have_is_told(lab: Lab, change: dict[str, str]
     lab.apply(site(dynamic(Z)))
     staged = lab.stage(site(dynamic(Z, "a 60 A 192.0.2.2")))
     assert staged is not None
-    staged.key = staged.key._replace(**change)
-    assert isinstance(staged.key, TsigKey)
+    key = read_key_file(lab.folder / "reconciler.key")._replace(**change)
+    (lab.folder / "reconciler.key").write_text(key_clause(key))
     with pytest.raises(ApplyFailed, match=words) as raised:
         staged.commit(lab.said.append)
-    assert staged.key.secret not in str(raised.value)
+    assert key.secret not in str(raised.value)
     assert lab.rcode("a.dyn.net.") == "NXDOMAIN"
 
 

@@ -172,7 +172,7 @@ class Bind:
         ctx = self._empty_context(effects)
         if site is not None:
             ctx.names[""] = {item.zone.name for item in changes.served(site).values()}
-            ctx.names.update({view.name: {*view.zones} for view in site.views})
+            ctx.names.update({view.name: {*view.zones, *view.empty} for view in site.views})
         ctx.homes.update(homes.now(ctx, changes.served(site) if site else {}, deployed))
         return ctx
 
