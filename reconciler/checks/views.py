@@ -188,11 +188,12 @@ def _check_private(state: State, item: Named, zones: Collection[str], report: Re
             continue
         for address, keys, _ in item.addresses:
             if _is_private(address):
+                others = ", ".join(other for other in seen if other != name) or "NAME"
                 report.warn(
                     Source(item.resident.entry, keys),
                     f'{item.host.name} {address} is answered in view "{name}" too, whose clients cannot reach it',
-                    f"write `view: {', '.join(other for other in seen if other != name) or 'NAME'}` there, or an address "
-                    f"for them in zones/{name}/{names.filename(zone or '.')}.yaml",
+                    f"write `view: {others}` there, or an address for them in "
+                    f"zones/{name}/{names.filename(zone or '.')}.yaml",
                 )
 
 

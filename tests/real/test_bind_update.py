@@ -15,7 +15,8 @@ from reconciler.dns.records import RRset
 from reconciler.dns.serials import SerialStyle
 from reconciler.errors import ApplyFailed, Temporary
 from reconciler.services.bind import sender
-from reconciler.services.bind.render import TsigKey
+from reconciler.services.bind.keys import read_key_file
+from reconciler.services.bind.render import key_clause
 from reconciler.services.bind.rndc import Rndc
 from reconciler.services.bind.sender import Sender
 from reconciler.services.bind.update import _Session

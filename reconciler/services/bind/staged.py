@@ -171,6 +171,8 @@ class BindStaged:
             zones.update(self.configuration.deployed)
             drift += self.configuration.drift
             actions.append("rndc reconfig")
+        homes = self.ctx.homes
+        zones = {name: replace(zone, home=homes.get(name, "")) for name, zone in zones.items()}
         return Outcome(zones=zones, files=dict(self.digests), actions=tuple(actions), drift=tuple(drift))
 
     def _action(self, change: ZoneChange) -> str:
