@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,10 @@ from reconciler.effects import Effects
 from reconciler.manifest import ManifestStore
 from reconciler.prepare import run
 from reconciler.services.bind import zonefile
+from reconciler.services.bind.keys import read_key_file, view_key
+from reconciler.services.bind.render import key_clause
+from reconciler.services.bind.servers import Servers
+from reconciler.site import SiteView, SiteZone
 
 pytestmark = pytest.mark.real
 
@@ -386,3 +391,39 @@ def test_while_a_pass_is_at_work_nothing_is_touched(node: Node) -> None:
         said, _ = node.prepare(budget=0.2)
     assert "another reconciler is at work" in said[0]
     assert node.journal.exists()
+
+
+def test_versions_of_a_zone_are_healed_one_by_one(node: Node) -> None:
+    """One has a journal, one a journal of another time, one a broken file; none is taken for another."""
+
+    def version(view: str, address: str) -> SiteZone:
+        item = dynamic(ZONE, f"a 60 A {address}")
+        return replace(item, zone=replace(item.zone, view=view), home=view)
+
+    names = ("one", "two", "three")
+    zones = [version(view, f"192.0.2.{number}") for number, view in enumerate(names, 1)]
+    views = tuple(SiteView(view, ("none",), {ZONE: f"{ZONE}@{view}"}) for view in names)
+    node.lab.apply(replace(site(*zones), zones={item.zone.id: item for item in zones}, views=views))
+    node.save()
+    key = view_key(read_key_file(node.named.bind / "reconciler.key"), "one")
+    (node.named.folder / "one.key").write_text(key_clause(key))
+    update = node.lab.update(FILE, f"update add u.{ZONE} 60 TXT u", key=node.named.folder / "one.key")
+    assert update.returncode == 0, update.stderr
+    node.named.kill()
+    one, two, three = (node.lab.file(f"{FILE}@{view}") for view in names)
+    zonefile.journal(two).write_bytes(zonefile.journal(one).read_bytes()[:40])
+    three.write_text("broken\n")
+    said, _ = node.prepare()
+    assert f"zone {ZONE} (one): folded the journal into the file, serial 3" in said
+    assert any(text.startswith(f"zone {ZONE} (two): {FILE}@two.jnl is damaged") for text in said), said
+    assert any(text.startswith(f"zone {ZONE} (three): wrote {three} from what was deployed") for text in said), said
+    assert f"u.{ZONE}" in one.read_text()
+    assert [f"192.0.2.{n}" in path.read_text() for n, path in enumerate((one, two, three), 1)] == [True] * 3
+    assert not list(node.lab.file("").glob("*.jnl"))
+    said, _ = node.prepare()
+    assert len(said) == 1 and said[0].startswith("ready: 3 zones"), said
+    node.named.start()
+    servers = Servers("127.0.0.1", node.named.port, lambda: read_key_file(node.named.bind / "reconciler.key"))
+    for number, view in enumerate(names, 1):
+        answer = servers.at(view).ask(f"a.{ZONE}", "A")
+        assert [datum.to_text() for rrset in answer.answer for datum in rrset] == [f"192.0.2.{number}"]

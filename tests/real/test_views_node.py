@@ -11,6 +11,7 @@ import pytest
 from crashing import make_pass
 from nodes import ENVIRONMENT, HOSTS, SITE, ZONES, Clone, ask, reconciler, running_node, status
 
+from reconciler.audit.history import history
 from reconciler.demo.pocket import PocketSite
 from reconciler.dns import serials
 from reconciler.manifest import ManifestStore
@@ -86,7 +87,8 @@ def test_a_push_that_gives_the_site_views_and_one_that_changes_one(running: tupl
         env=ENVIRONMENT,
     ).stdout
     assert "zones/example.net@external\n" in tree
-    assert "external" in reconciler(node, "log", "--zone", "example.net").stdout
+    entries = [history(node.repo, zone=zone) for zone in ("example.net.", "example.net.@external")]
+    assert [entry.commit for entry in entries[0]][:2] == [entry.commit for entry in entries[1]]
     assert reconciler(node, "plan").returncode == 0
     assert status(node)["healthy"]
     clone.run("rm", "-r", "--quiet", "zones/external")
