@@ -110,11 +110,12 @@ def _of_state(site: Site, state: State) -> list[SiteView]:
         )
         for name, view in written.items()
     ]
-    return views if site.dns.clients_ask == "bind" else _with_own_server(views)
+    named = any("localhost" in view.clients for view in views)
+    return views if named and site.dns.clients_ask == "bind" else _with_own_server(views)
 
 
 def _with_own_server(views: list[SiteView]) -> list[SiteView]:
-    """dnsmasq asks from this server's own addresses, for all its clients: it is inside."""
+    """This server is inside; dnsmasq, which asks from here for all its clients, in any case."""
     first = next((index for index, view in enumerate(views) if view.whole), len(views))
     found = [replace(view, clients=("!localhost", *view.clients)) for view in views[:first]]
     found += [replace(view, clients=("localhost", *view.clients)) for view in views[first : first + 1]]

@@ -223,7 +223,7 @@ class View(Strict):
 
     clients: Many[Client] = Field(min_length=1)
     """Who they are: prefixes, addresses, names of networks, `localhost` (this server), `localnets` (networks of its \
-interfaces), or `any`."""
+interfaces), or `any`. Where no view names `localhost`, this server is in the first with `zones: all`."""
     zones: Literal["all", "listed"] = "listed"
     """`all`: also the zones that name no view, and names of DHCP leases. `listed`: only zones that name this view."""
     recursion: Flag | None = None

@@ -250,6 +250,8 @@ class TestIsolated:
         text = (HEAD + VIEWS + ZONES).replace("ask: bind", "ask: dnsmasq").replace("lan, localhost", "lan")
         first, second = site(site=text).views
         assert first.clients == ("localhost", "192.168.1.0/24")
+        assert site(site=text.replace("ask: dnsmasq", "ask: bind")).views[0].clients == first.clients
+        assert site().views[0].clients == ("192.168.1.0/24", "localhost")
         text = text.replace("any,", "192.0.2.0/24,")
         lines = text.splitlines(keepends=True)
         at = next(i for i, line in enumerate(lines) if line.startswith("  internal:"))
