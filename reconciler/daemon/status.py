@@ -54,7 +54,7 @@ def document(terms: Terms, loop: Loop) -> dict[str, Any]:
             }
             for name, zone in sorted(deployed.zones.items())
         ],
-        "drift": [{"place": item.place, "change": item.change, "text": item.text} for item in drift],
+        "drift": [{"place": shown(item.place), "change": item.change, "text": item.text} for item in drift],
         "trouble": trouble,
         "kept_aside": [
             {"file": str(kept.path), "pushed_by": kept.pushed_by, "at": _time(kept.when)}

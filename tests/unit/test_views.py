@@ -122,6 +122,15 @@ class TestVersions:
         assert owners - {("guest.example.org.", "NS")} == {("www.example.org.", "CNAME"), ("shop.example.org.", "A")}
         assert rdatas(found, INTERNAL, "shop.example.org.", "CNAME") == ("shop.outside.example.",)
 
+    def test_one_name_in_two_views(self) -> None:
+        files = texts(hosts="")
+        files["hosts/inside.yaml"] = "www: {ipv4: 192.168.1.10, view: internal, aliases: [shop]}\n"
+        files["hosts/outside.yaml"] = "www: {ipv4: 192.0.2.10, view: external, aliases: [shop]}\n"
+        found = built(files).site
+        assert found is not None
+        assert rdatas(found, INTERNAL, "www.example.org.") == ("192.168.1.10",)
+        assert rdatas(found, EXTERNAL, "www.example.org.") == ("192.0.2.10",)
+
     def test_the_soa_of_a_view_s_master_file(self) -> None:
         soa = "@ 300 IN SOA ns.inside.example. admin.example.org. 0 1 2 3 4\n"
         found = site(internal=soa)
