@@ -88,8 +88,9 @@ class SiteZone:
 class SiteView:
     """Clients that are answered alike, and with what.
 
-    clients: elements of BIND's address match list. zones: ids by the zones' names. whole: it has all zones that name no
-    view. recursion: None leaves it to named's options. empty: zones whose names do not exist for these clients.
+    clients: elements of BIND's address match list. keys: of servers that copy its zones. zones: ids by the zones' names.
+    whole: it has all zones that name no view. recursion: None leaves it to named's options. empty: zones whose names do
+    not exist for these clients.
     """
 
     name: str
@@ -98,6 +99,7 @@ class SiteView:
     whole: bool = False
     recursion: bool | None = None
     empty: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def with_views(site: Site, state: State) -> Site:
     own = _of_state(site, state)
     listed = {zone for zone, policy in state.site.zones.items() if policy.views}
     apart = (_apart(site, site.networks[name], view, own, listed) for name, view in isolated(state).items())
-    views = (*apart, *own)
+    views = tuple(_with_keys([*apart, *own], state.site.secondaries.values()))
     homes: dict[str, str] = {}
     for view in views:
         for key in view.zones.values():
@@ -92,6 +92,20 @@ def with_views(site: Site, state: State) -> Site:
         key: replace(zone, home=homes[key], inside=key in inside) for key, zone in site.zones.items() if key in homes
     }
     return replace(site, views=views, zones=zones)
+
+
+def _with_keys(views: list[SiteView], secondaries: Iterable[Secondary]) -> Iterator[SiteView]:
+    """Views with the keys of the servers in them: what is signed comes from there, also through address translation.
+
+    A key that servers in several views have tells nothing.
+    """
+    places: dict[str, set[str]] = {}
+    for item in secondaries:
+        view = view_of(views, item)
+        if item.key is not None and view is not None:
+            places.setdefault(item.key.lower(), set()).add(view.name)
+    for view in views:
+        yield replace(view, keys=tuple(sorted(key for key, found in places.items() if found == {view.name})))
 
 
 def _of_state(site: Site, state: State) -> list[SiteView]:

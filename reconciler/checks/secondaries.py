@@ -8,6 +8,7 @@ from reconciler.checks.report import Origin, Report
 from reconciler.checks.sizes import MAX_FILENAME
 from reconciler.checks.special import Kind, special
 from reconciler.dns import names
+from reconciler.dns.versions import shown
 from reconciler.errors import BadName
 from reconciler.site import SiteZone
 from reconciler.state.model import State
@@ -120,7 +121,7 @@ def _check_shared(
         for zone, item in zones.items():
             found = {id(secondary) for secondary in item.secondaries}
             if (id(settings[first]) in found) != (id(settings[name]) in found):
-                differing.append(zone)
+                differing.append(shown(zone))
         if differing:
             more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
             report.error(
@@ -133,10 +134,8 @@ def _check_shared(
 
 def _check_hidden(state: State, catalog: str, name: str, zones: Mapping[str, SiteZone], report: Report) -> None:
     """Names of a zone around the catalog that nobody would find any more (RFC 2181 section 6.1)."""
-    above = enclosing(catalog, zones)
-    if above is None:
-        return
-    for owner, _ in zones[above].zone.rrsets:
+    above = enclosing(catalog, {item.zone.name for item in zones.values()})
+    for owner in (owner for item in zones.values() if item.zone.name == above for owner, _ in item.zone.rrsets):
         if names.is_under(owner, catalog):
             report.error(
                 state.site_locator.at("secondaries", name, "catalog"),

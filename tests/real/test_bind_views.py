@@ -1,5 +1,6 @@
 """Views with a real named: who asks from where gets which version, and versions come, change and go one by one."""
 
+import subprocess
 from hashlib import sha1
 
 import dns.flags
@@ -323,3 +324,34 @@ def test_an_isolated_network_does_not_see_the_others(lab: Lab) -> None:
     lab.apply(state(site=ISOLATED.replace(", isolated: yes", ""), hosts=hosts, external="", shared=shared))
     assert ask(lab, guest, "printer.internal.example.org.") == ["127.1.0.40"]
     assert lab.zone_deployed("example.org.").home == ""
+
+
+def axfr(lab: Lab, source: str, name: str, key: str = "") -> dict[str, list[str]]:
+    """A whole zone by owner, as a server with this address gets it; nothing where it is refused."""
+    argv = ["dig", "@127.0.0.1", "-p", str(lab.named.port), "-b", source, "+noall", "+answer", name, "AXFR"]
+    done = subprocess.run([*argv, *(["-k", key] if key else [])], capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if not line.startswith(";") and (fields := line.split(None, 4)):
+            found.setdefault(fields[0], []).append(fields[4])
+    return found
+
+
+def test_a_secondary_copies_its_own_view(lab: Lab) -> None:
+    """One by its key, from wherever it comes; another by its address."""
+    more = "secondaries:\n  out: {address: 127.0.0.3, key: ada, catalog: catalog.example}\n  in: {address: 127.0.0.2}\n"
+    head = HEAD.replace("serial: increment", "serial: increment, secondaries: [in, out]")
+    wanted = state(site=head + VIEWS + with_ada(lab) + more + ZONES)
+    lab.apply(wanted)
+    key = str(lab.secrets / "ada.key")
+    assert axfr(lab, "127.0.0.4", "example.org", key)["www.example.org."] == ["203.0.113.5"]
+    assert axfr(lab, INSIDE, "example.org", key)["www.example.org."] == ["203.0.113.5"]
+    assert axfr(lab, INSIDE, "example.org")["www.example.org."] == ["192.168.1.10"]
+    assert axfr(lab, INSIDE, "1.168.192.in-addr.arpa") != {}
+    assert axfr(lab, OUTSIDE, "example.org") == {}
+    assert axfr(lab, "127.0.0.4", "1.168.192.in-addr.arpa", key) == {}
+    members = [text for texts in axfr(lab, OUTSIDE, "catalog.example", key).values() for text in texts]
+    assert [text for text in members if text.endswith("org.")] == ["example.org."]
+    assert axfr(lab, INSIDE, "catalog.example") == {}
+    assert lab.apply(wanted) is None
+    assert lab.drift(wanted) == ()

@@ -98,8 +98,8 @@ def _view_clause(
     keys: Mapping[str, Sequence[str]],
     hatches: Sequence[Hatch],
 ) -> str:
-    others = (f"!key {quote(view_key_name(other.name))}" for other in views if other is not view)
-    clients = [f"key {quote(view_key_name(view.name))}", *others, *view.clients]
+    own, others = _keys(view), (key for other in views if other is not view for key in _keys(other))
+    clients = [*own, *(f"!{key}" for key in others), *view.clients]
     lines = [f"view {quote(view.name)} {{", "match-clients {", *(f"\t{client};" for client in clients), "};"]
     if view.recursion is not None:
         lines.append(f"recursion {'yes' if view.recursion else 'no'};")
@@ -111,6 +111,10 @@ def _view_clause(
     parts += [_zone(name, ["\ttype primary;", f"\tfile {quote(str(directory / EMPTY))};"]) for name in view.empty]
     parts += [f"{_raw(hatch)}{HATCH_END}{hatch.path}\n" for hatch in hatches if hatch.view == view.name]
     return "\n".join([*parts, "};\n"])
+
+
+def _keys(view: SiteView) -> list[str]:
+    return [transfers.key(name) for name in (view_key_name(view.name), *view.keys)]
 
 
 def _raw(hatch: Hatch) -> str:

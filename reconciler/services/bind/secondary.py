@@ -29,7 +29,8 @@ def named_conf(site: Site, name: str) -> str:
         known = ", ".join(site.secondaries) or "none"
         raise Refused(f'there is no secondary "{name}" under `secondaries:` in site.yaml, which has {known}')
     primaries = _servers(primaries_of(site, name, item), item)
-    zones = [zone for zone, found in site.zones.items() if item in found.secondaries and not found.zone.is_catalog]
+    copied = (found.zone for found in site.zones.values() if item in found.secondaries)
+    zones = [zone.name for zone in copied if not zone.is_catalog]
     parts = [_head(site, name, item), *_key(site, item), *_options(site, item, primaries)]
     if item.catalog is not None:
         parts += _zone(item.catalog, primaries, f"allow-query {{ localhost; {_reader(item)}}};")

@@ -12,11 +12,15 @@ from reconciler.state.schema import Secondary
 
 
 def statements(zone: SiteZone, own: Sequence[str] = (OWN_KEY,)) -> list[str]:
-    """The statements, without indentation. own: names of the node's own keys. Zones without secondaries are copied and told to nobody but ourselves."""
+    """The statements, without indentation. own: names of the node's own keys.
+
+    Zones without secondaries are copied and told to nobody but ourselves.
+    """
     if not zone.secondaries:
         return ["notify no;", f"allow-transfer {{ {' '.join(f'{key(name)};' for name in own)} }};"]
     told = (server(address, item.key) for item in zone.secondaries for address in item.address)
-    readers = [*(f"{key(name)};" for name in own), *_unique(reader for item in zone.secondaries for reader in _readers(item))]
+    mine = [f"{key(name)};" for name in own]
+    readers = [*mine, *_unique(reader for item in zone.secondaries for reader in _readers(item))]
     # `explicit`: the servers of NS records are not told. They may be ourselves, or others that do not copy from here.
     found = ["notify explicit;", f"also-notify {{ {' '.join(_unique(told))} }};"]
     found.append(f"allow-transfer {{ {' '.join(readers)} }};")
