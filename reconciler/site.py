@@ -88,7 +88,7 @@ class SiteZone:
 class SiteView:
     """Clients that are answered alike, and with what.
 
-    clients: elements of BIND's address match list. keys: of servers that copy its zones. zones: ids by the zones' names.
+    clients: elements of BIND's address match list. keys: of servers that copy its zones. zones: ids by their names.
     whole: it has all zones that name no view. recursion: None leaves it to named's options. empty: zones whose names do
     not exist for these clients.
     """

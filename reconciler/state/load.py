@@ -4,36 +4,24 @@ What a file says depends on its path and content alone, so results are kept by p
 host makes one file be read anew.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from reconciler.dns import names
-from reconciler.errors import BadName
 from reconciler.state import hatches, hosts, masterfile, octodns, yaml
 from reconciler.state.bounds import MAX_FAULTY, MAX_GENERATED, MAX_PROBLEMS, MAX_RECORDS
 from reconciler.state.hatches import HatchAllowance
 from reconciler.state.model import Hatch, HostEntry, Locator, State, ZoneFile
+from reconciler.state.places import FOLDERS, by_view, misplaced
 from reconciler.state.problem import Position, Problem, Severity
 from reconciler.state.schema import Site
 from reconciler.state.text import shown
 from reconciler.state.tree import Blob, Tree
 from reconciler.state.validation import validate
 
-_FOLDERS = {
-    "hosts": (".yaml",),
-    "zones": (".yaml", ".zone"),
-    "dnsmasq.d": (".conf",),
-    "bind.d": (".conf",),
-}
-_BY_VIEW = ("zones", "bind.d")
-"""Folders with a folder for each view."""
-
-_FILES = ("site.yaml", "hosts.yaml")
 _NOTHING_MORE = HatchAllowance()
-_SUFFIXES = (".yaml", ".yml", ".zone", ".conf")
 
 Result = tuple[Any, tuple[Problem, ...]]
 """What a reader made of a file, and what is wrong with it."""
@@ -84,7 +72,7 @@ def load(tree: Tree, *, allow: HatchAllowance = _NOTHING_MORE, cache: LoadCache 
     problems: list[Problem] = []
     amount = _Amount()
     for path, blob in sorted(tree.items()):
-        problem = _misplaced(path, blob)
+        problem = misplaced(path, blob)
         if problem is not None:
             problems.append(problem)
         elif reader := _reader(path, allow):
@@ -155,56 +143,6 @@ def _state(results: dict[str, Any]) -> State:
     )
 
 
-def _misplaced(path: str, blob: Blob) -> Problem | None:
-    """A file that should not be where it is, or not at all."""
-    where = Position(path)
-    if blob.symlink:
-        return Problem(where, "a symbolic link is not allowed", "put the file itself here")
-    folder, slash, rest = path.partition("/")
-    if not slash:
-        if path.startswith(".") or path in _FILES or not path.endswith(_SUFFIXES):
-            return None
-        return Problem(where, "this file means nothing here", _suggestion(path, _FILES))
-    suffixes = _FOLDERS.get(folder)
-    if suffixes is None:
-        close = difflib.get_close_matches(folder, _FOLDERS, n=1, cutoff=0.7)
-        if close and path.endswith(_SUFFIXES):
-            return Problem(where, f"folder {shown(folder)} means nothing here", f"did you mean {close[0]}/?")
-        return None
-    if rest.startswith(".git"):
-        return None
-    view, file = _by_view(folder, rest)
-    if "/" in file or rest.startswith(".") or not file.endswith(suffixes) or file.startswith("."):
-        known = " or ".join(f"{folder}/NAME{suffix}" for suffix in suffixes)
-        return Problem(where, "this file means nothing here", f"known are {known}")
-    return _zone_name_problem(path, file, view) if folder == "zones" else None
-
-
-def _by_view(folder: str, rest: str) -> tuple[str, str]:
-    """(view, file name) of a path below a folder; the view is "" where the file is for all."""
-    view, slash, file = rest.partition("/")
-    return (view, file) if slash and folder in _BY_VIEW else ("", rest)
-
-
-def _suggestion(path: str, known: tuple[str, ...]) -> str:
-    stem, _, suffix = path.rpartition(".")
-    close = difflib.get_close_matches(stem, [name.partition(".")[0] for name in known], n=1)
-    if close and suffix in ("yaml", "yml"):
-        return f"did you mean {close[0]}.yaml?"
-    if suffix == "zone" or "." in stem:
-        return f"did you mean zones/{path}?"
-    return f"known are {', '.join(known)} and the folders {', '.join(f'{name}/' for name in _FOLDERS)}"
-
-
-def _zone_name_problem(path: str, file: str, view: str) -> Problem | None:
-    try:
-        names.from_filename(file.rsplit(".", 1)[0])
-    except BadName as error:
-        example = f"zones/{view}/example.org.zone" if view else "zones/example.org.zone"
-        return Problem(Position(path), f"the file's name is not a zone's: {error}", f"write {example}")
-    return None
-
-
 def _reader(path: str, allow: HatchAllowance) -> tuple[object, Callable[[Blob], Result]] | None:
     """How to read a file, and what its result depends on besides its content; None for one that is not ours."""
     folder, slash, rest = path.partition("/")
@@ -212,9 +150,9 @@ def _reader(path: str, allow: HatchAllowance) -> tuple[object, Callable[[Blob], 
         return None, lambda blob: _read_site(path, blob)
     if path == "hosts.yaml" or (slash and folder == "hosts" and not rest.startswith(".")):
         return None, lambda blob: _kept(hosts.read(path, blob))
-    if not slash or folder not in _FOLDERS or rest.startswith("."):
+    if not slash or folder not in FOLDERS or rest.startswith("."):
         return None
-    view, file = _by_view(folder, rest)
+    view, file = by_view(folder, rest)
     if folder == "zones":
         zone = names.from_filename(file.rsplit(".", 1)[0])
         read = octodns.read if path.endswith(".yaml") else masterfile.read

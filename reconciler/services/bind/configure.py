@@ -5,7 +5,6 @@ be loaded, so every new zone is asked for.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +14,18 @@ from reconciler.dns import serials
 from reconciler.dns.serials import SerialStyle
 from reconciler.dns.versions import name_of, shown
 from reconciler.dns.zone import Zone
-from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Refused, Temporary
+from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporary
 from reconciler.services.base import Drift, File
 from reconciler.services.bind import zonefile
 from reconciler.services.bind.aside import save_aside
 from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.context import Context
-from reconciler.services.bind.dynamic import drift_of, freeze, merge, thaw, unserved, wait_for_dump
+from reconciler.services.bind.dynamic import drift_of, merge, thaw
+from reconciler.services.bind.holding import hold, holds_only, theirs_in
 from reconciler.services.bind.query import Live, Presence
 from reconciler.services.bind.serve import cause
 from reconciler.services.bind.static import set_hand_edit_aside
 from reconciler.services.bind.verify import wrong_answers
-from reconciler.services.bind.zonefile import Content
 
 
 @dataclass
@@ -111,7 +110,7 @@ class Configuration:
         ctx, want, path, serial = self.ctx, change.want, self.ctx.path(change.name), change.serial
         zone = want.zone
         self._remember(path)
-        for base, theirs in self._theirs(change):
+        for base, theirs in theirs_in(ctx, change, self.gone):
             merged = merge(replace(want, zone=zone), base, theirs)
             zone = replace(zone, rrsets=merged.rrsets)
             self.drift += drift_of(want, merged)
@@ -128,42 +127,20 @@ class Configuration:
         digest = zonefile.digest(text)
         self.deployed[change.name] = DeployedZone(want.zone, want.dynamic, serial, digest, want.leases, home=want.home)
 
-    def _theirs(self, change: ZoneChange) -> Iterator[tuple[DeployedZone | None, Content]]:
-        """What others may have put into a new zone, each with what we had there: in a file that lies in its place, and
-        in versions of it that go now.
-
-        Names from inside stay inside: a version for others takes over nothing.
-        """
-        if not change.want.dynamic:
-            return
-        if self.ctx.path(change.name).exists():
-            theirs = unserved(self.ctx, change)
-            yield change.base(theirs.zone.rrsets, theirs.serial), theirs
-        for name, was in self.gone.items():
-            if name_of(name) == change.want.zone.name and was.dynamic and change.want.inside:
-                with suppress(Refused):
-                    yield was, zonefile.read(name, self.ctx.path(name))
-
     def _remember_gone(self, name: str, was: DeployedZone) -> None:
         """Keep the file of a zone that goes; what others have in it is saved for good."""
         ctx, path = self.ctx, self.ctx.path(name)
         self._hold(name)
         self._remember(path)
         content = self._before[path]
-        if content is not None and not self._holds_only(name, path, was.zone):
+        if content is not None and not holds_only(name, path, was.zone):
             save_aside(ctx, path, content)
 
     def _hold(self, name: str) -> None:
-        """Freeze a zone that takes updates, so that all of it is in its file; nothing where named has it no more."""
-        ctx = self.ctx
-        status = ctx.rndc.status(name) if name in ctx.homes else None
-        if status is None or not status.dynamic or status.file != str(ctx.path(name)):
-            return
-        live = ctx.server(name).live(name)
-        if live.presence is Presence.SERVED:
-            self._frozen.append(name)
-            if not freeze(ctx, name):
-                wait_for_dump(ctx, name, live.serial)
+        # Noted first: where it ends in between, the zone is thawed all the same.
+        self._frozen.append(name)
+        if not hold(self.ctx, name):
+            self._frozen.remove(name)
 
     def _move(self) -> None:
         """named has the zones in their new views now."""
@@ -173,11 +150,6 @@ class Configuration:
             self._wait_served(name)
             if name in self._frozen:
                 thaw(self.ctx, name)
-
-    def _holds_only(self, name: str, path: Path, zone: Zone) -> bool:
-        with suppress(Refused):
-            return zonefile.read(name, path).zone.rrsets == zone.rrsets
-        return False
 
     def _reconfigure(self) -> None:
         answer = self.ctx.rndc.reconfig()

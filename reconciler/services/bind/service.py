@@ -1,6 +1,6 @@
 """BIND as a managed server: what it is to serve, checking that, and staging what differs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,14 @@ from reconciler.services.base import Drift, File, Say
 from reconciler.services.bind import changes, homes, update, zonefile
 from reconciler.services.bind.changes import ZoneChange
 from reconciler.services.bind.check import Checker
+from reconciler.services.bind.choose import choose
 from reconciler.services.bind.configure import Configuration
 from reconciler.services.bind.context import Context
 from reconciler.services.bind.difference import RRsetChange, difference
 from reconciler.services.bind.drift import Watch
 from reconciler.services.bind.dynamic import keep_of
 from reconciler.services.bind.keys import read_key_file, site_keys, view_key
-from reconciler.services.bind.query import Presence, Server
+from reconciler.services.bind.query import Server
 from reconciler.services.bind.recover import recover
 from reconciler.services.bind.render import EMPTY, EMPTY_TEXT, FRAGMENT, KEYS, TsigKey, fragment, keys_file
 from reconciler.services.bind.rndc import Rndc
@@ -94,7 +95,7 @@ class Bind:
         ctx.also(gone)
         effects.make_folder(self._settings.directory / "zones")
         versions = changes.by_name({*deployed.zones, *deployed.pending, *deployed.retired})
-        found = [self._change(ctx, zones[name], deployed, versions) for name in names]
+        found = [choose(ctx, zones[name], deployed, versions) for name in names]
         served = {change.name: change for change in found if change.serving}
         new = tuple(change for change in found if not change.serving)
         becoming = {name: change.want.dynamic for name, change in served.items() if len(change.kinds) > 1}
@@ -193,31 +194,6 @@ class Bind:
             return (self._settings.directory / name).read_bytes()
         except OSError:
             return None
-
-    def _change(
-        self, ctx: Context, want: SiteZone, deployed: Deployed, versions: Mapping[str, Sequence[str]]
-    ) -> ZoneChange:
-        """versions: ids of all that was ever served, by name."""
-        name = want.zone.id
-        here = name in ctx.homes
-        if not here:
-            ctx.homes[name] = want.home
-        live = ctx.server(name).live(name)
-        if live.presence is Presence.DOWN:
-            raise Temporary(f"named does not answer: {live.words}")
-        known = [live.serial, zonefile.serial_in(ctx.path(name)) or 0]
-        for key in versions.get(want.zone.name, ()):
-            known += (deployed.retired.get(key, 0), *(zone.serial for zone in changes.was(key, deployed)))
-            if key != name and key in ctx.homes:
-                # Who has this version now may come to see the new one.
-                known.append(ctx.server(key).live(key).serial)
-        return ZoneChange(
-            want=want,
-            was=changes.was(name, deployed),
-            serial=ctx.next_serial(want.serial, *known),
-            serving=here and live.presence in (Presence.SERVED, Presence.BROKEN),
-            broken=here and live.presence is Presence.BROKEN,
-        )
 
     def _updates(self, served: Mapping[str, ZoneChange], differences: Mapping[str, RRsetChanges]) -> dict[str, Update]:
         """The changes that named can take as updates. What is broken or to be healed needs a new file."""
