@@ -7,7 +7,8 @@ from reconciler.checks.joined import Named
 from reconciler.checks.lookup import enclosing
 from reconciler.checks.policies import zone_setting
 from reconciler.checks.report import Origin, Report, Source
-from reconciler.dns import names
+from reconciler.checks.sizes import MAX_FILENAME
+from reconciler.dns import names, versions
 from reconciler.site import Site
 from reconciler.state import bindtext
 from reconciler.state.model import State
@@ -128,7 +129,12 @@ def _exists(state: State, name: str, place: Origin, report: Report) -> bool:
 
 
 def _check_zone(state: State, zone: str, report: Report) -> None:
-    if state.site.views and not _seen(state, zone)[0]:
+    seen, apart = _seen(state, zone)
+    size = max((len(versions.filename(versions.zone_id(zone, view)).encode()) for view in seen if apart), default=0)
+    if size > MAX_FILENAME:
+        what = f"the zone's name with its view is too long for a file name ({size} octets; the limit is {MAX_FILENAME})"
+        report.error(zone_setting(state, zone, "views"), what, "choose shorter names of views")
+    if state.site.views and not seen:
         report.error(
             zone_setting(state, zone),
             f"zone {zone} is in no view, so nobody would be answered",

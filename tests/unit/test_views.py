@@ -219,6 +219,14 @@ class TestComplaints:
         found = problems(**files)
         assert any(words in text for text in found), found
 
+    def test_a_name_that_is_too_long_with_its_view(self) -> None:
+        long = ".".join([*["a" * 60] * 3, "b" * 30, "example.org"])[-215:].lstrip(".")
+        policy = f"  {long}: {{views: [internal, external]}}\n"
+        files = texts(site=HEAD + VIEWS + ZONES + policy)
+        files[f"zones/{long}.yaml"] = "a: {type: TXT, value: a}\n"
+        found = [str(problem) for problem in built(files).problems]
+        assert any("with its view is too long" in text for text in found), found
+
     @pytest.mark.parametrize("name", ["isolated-x", "Internal", "a.jnl", "_default", "a" * 33])
     def test_names_that_no_view_can_have(self, name: str) -> None:
         loaded = load(tree_of({"site.yaml": HEAD + f"views:\n  {name}: {{clients: any}}\n"}))
