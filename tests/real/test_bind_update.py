@@ -363,7 +363,7 @@ def test_a_zone_frozen_by_somebody_goes_by_a_new_file(lab: Lab, freezes: list[st
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"secret": "b3RoZXIgc2VjcmV0"}, "BADSIG"), ({"name": "stranger"}, "BADKEY")],
+    [({"secret": "b3RoZXIgc2VjcmV0IG9mIGFub3RoZXI="}, "BADSIG"), ({"name": "stranger"}, "BADKEY")],
 )
 def test_a_key_that_named_does_not_have_is_told(lab: Lab, change: dict[str, str], words: str) -> None:
     lab.apply(site(dynamic(Z)))
