@@ -50,6 +50,7 @@ class Entry(NamedTuple):
     serial: int
     file_digest: str
     content: Callable[[], Zone]
+    home: str = ""
 
 
 class ManifestStore:
@@ -109,7 +110,7 @@ class ManifestStore:
             serial, dynamic, digest = int(item["serial"]), bool(item["dynamic"]), str(item["file_digest"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise self._damaged(self._manifest, _BAD_ENTRY) from error
-        return Entry(pending, dynamic, serial, digest, partial(self._zone_of, name, item))
+        return Entry(pending, dynamic, serial, digest, partial(self._zone_of, name, item), str(item.get("home", "")))
 
     def _zone_of(self, name: str, item: Mapping[str, Any]) -> Zone:
         try:

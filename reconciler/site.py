@@ -129,6 +129,14 @@ class Site:
     """The first that a client matches is its view; none: all clients are answered alike."""
 
     @property
+    def outside(self) -> Mapping[str, SiteZone]:
+        """By name the zones as the world sees them: those of the view for any client, if there is one."""
+        if not self.views:
+            return self.zones
+        view = next((view for view in self.views if "any" in view.clients), None)
+        return {name: self.zones[key] for name, key in view.zones.items() if key in self.zones} if view else {}
+
+    @property
     def inside(self) -> Mapping[str, SiteZone]:
         """By name the zones as clients of the site itself see them: those of the first view with all zones."""
         if not self.views:

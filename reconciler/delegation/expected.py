@@ -65,10 +65,11 @@ class Delegation(NamedTuple):
 
 def of(site: Site, zone: str) -> Delegation:
     """The delegation of one of the site's zones, by its canonical name. Raises Refused where it is none of them."""
-    if zone not in site.zones:
-        listed = ", ".join(name[:-1] for name in sorted(site.zones)) or "none"
+    known = {item.zone.name: item for item in site.zones.values()} | dict(site.outside)
+    if zone not in known:
+        listed = ", ".join(name[:-1] for name in sorted(known)) or "none"
         raise Refused(f"zone {zone} is not in this state; its zones are: {listed}")
-    rrsets = site.zones[zone].zone.rrsets
+    rrsets = known[zone].zone.rrsets
     servers = rrsets.get((zone, "NS"))
     inside = [name for name in servers.rdatas if names.is_under(name, zone)] if servers else []
     found = _reverse_zone(site, zone)
@@ -92,7 +93,7 @@ def public(site: Site) -> list[str]:
 
     Catalogs (RFC 9432) are for secondaries, and nobody delegates them.
     """
-    zones = site.zones.keys() - {item.catalog for item in site.secondaries.values()}
+    zones = site.outside.keys() - {item.catalog for item in site.secondaries.values()}
     return [name for name in sorted(zones, key=names.sort_key) if _is_public(name, _reverse_zone(site, name))]
 
 

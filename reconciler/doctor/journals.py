@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.dns import names, serials
+from reconciler.dns import serials, versions
 from reconciler.doctor.finding import Finding, broken, chapter, quoted, warning, well
 from reconciler.doctor.node import Node
 from reconciler.doctor.zones import deployed
@@ -38,7 +38,7 @@ def _look(folder: Path, node: Node) -> Iterator[Finding]:
         if path.stem.endswith(".signed"):
             continue
         try:
-            finding = _judge(path, known.get(names.from_filename(path.stem)), node)
+            finding = _judge(path, known.get(versions.from_filename(path.stem)), node)
         except BadName:
             finding = _stale(path, "of no zone", node)
         except FileNotFoundError:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from reconciler import tools
 from reconciler.config import BindSettings
 from reconciler.dns import names, serials
+from reconciler.dns.versions import name_of, shown
 from reconciler.doctor.finding import Finding, broken, chapter, quoted, skipped, warning, well
 from reconciler.doctor.node import Node
 from reconciler.errors import BadName
 from reconciler.manifest import Entry, ManifestStore
-from reconciler.services.bind.query import Live, Presence, Server
+from reconciler.services.bind.keys import read_key_file
+from reconciler.services.bind.query import Live, Presence
 from reconciler.services.bind.rndc import Rndc
+from reconciler.services.bind.servers import Servers
+from reconciler.services.bind.service import OWN_KEY_FILE
 
 _SECONDS = 4.0
 _AGAIN = 0.7
@@ -33,9 +37,13 @@ def deployed(node: Node) -> dict[str, Entry]:
 def served(node: Node) -> Iterator[Finding]:
     """That each deployed zone is served, with the serial that was deployed, or in a dynamic zone a later one."""
     settings = _bind(node)
-    server = Server(settings.address, settings.port)
+    servers = Servers(settings.address, settings.port, lambda: read_key_file(settings.directory / OWN_KEY_FILE))
     known = deployed(node)
-    if known and server.live(next(iter(known))).presence is Presence.DOWN:
+
+    def live(name: str) -> Live:
+        return servers.at(known[name].home).live(name)
+
+    if known and live(next(iter(known))).presence is Presence.DOWN:
         yield broken(
             f"named does not answer at {settings.address} port {settings.port}",
             "systemctl status named",
@@ -43,20 +51,20 @@ def served(node: Node) -> Iterator[Finding]:
             chapter("named is down"),
         )
         return
-    asked, late = _in_time(known, lambda name: _trouble(known[name], server.live(name)))
+    asked, late = _in_time(known, lambda name: _trouble(known[name], live(name)))
     if any(asked.values()):
         # Somebody may have been changing them.
         time.sleep(_AGAIN)
         known = deployed(node)
         again = [name for name, trouble in asked.items() if trouble and name in known]
-        asked = {**dict.fromkeys(asked, ""), **{name: _trouble(known[name], server.live(name)) for name in again[:100]}}
+        asked = {**dict.fromkeys(asked, ""), **{name: _trouble(known[name], live(name)) for name in again[:100]}}
     wrong = {name: trouble for name, trouble in asked.items() if trouble}
     for name, trouble in list(wrong.items())[:_SHOWN]:
         if trouble.endswith(_NEWER):
-            yield warning(f"zone {name} {trouble}", node.command("status"), chapter("Drift"))
+            yield warning(f"zone {shown(name)} {trouble}", node.command("status"), chapter("Drift"))
             continue
         yield broken(
-            f"zone {name} {trouble}",
+            f"zone {shown(name)} {trouble}",
             "journalctl -u named -n 50",
             node.command("apply"),
             chapter("A zone gives SERVFAIL after a crash of named"),
@@ -75,8 +83,9 @@ def _trouble(entry: Entry, live: Live) -> str:
 
 def frozen(node: Node) -> Iterator[Finding]:
     """That dynamic zones take updates."""
-    rndc = Rndc(_bind(node), node.effects)
-    dynamic = [name for name, entry in deployed(node).items() if entry.dynamic]
+    known = deployed(node)
+    rndc = Rndc(_bind(node), node.effects, {name: entry.home for name, entry in known.items()})
+    dynamic = [name for name, entry in known.items() if entry.dynamic]
 
     def is_frozen(name: str) -> str:
         return "frozen" if rndc.status(name, timeout=3.0).frozen else ""
@@ -88,9 +97,11 @@ def frozen(node: Node) -> Iterator[Finding]:
     wrong = {name: trouble for name, trouble in asked.items() if trouble}
     key = _bind(node)
     for name in list(wrong)[:_SHOWN]:
+        place = f" IN {known[name].home}" if known[name].home else ""
+        zone = f"{quoted(name_of(name).rstrip('.'))}{place}"
         yield broken(
-            f"zone {name} is frozen: updates are refused",
-            f"sudo rndc -k {key.rndc_key} -s {key.rndc_address} -p {key.rndc_port} thaw {quoted(name.rstrip('.'))}",
+            f"zone {shown(name)} is frozen: updates are refused",
+            f"sudo rndc -k {key.rndc_key} -s {key.rndc_address} -p {key.rndc_port} thaw {zone}",
             chapter("A zone is frozen"),
         )
     yield from _sum(asked, wrong, late, "dynamic and taking updates")
@@ -124,7 +135,7 @@ def strangers(node: Node) -> Iterator[Finding]:
     if listed.code:
         yield skipped(f"named-checkconf -l {settings.named_conf}: {listed.text.splitlines()[0] if listed.text else ''}")
         return
-    known = ManifestStore(node.settings.state).outline().keys() | _USUAL
+    known = {*map(name_of, ManifestStore(node.settings.state).outline()), *_USUAL}
     found = sorted({name for name in _primaries(listed.stdout) if name not in known})
     for name in found[:_SHOWN]:
         yield warning(

@@ -91,6 +91,11 @@ def test_a_push_that_gives_the_site_views_and_one_that_changes_one(running: tupl
     assert [entry.commit for entry in entries[0]][:2] == [entry.commit for entry in entries[1]]
     assert reconciler(node, "plan").returncode == 0
     assert status(node)["healthy"]
+    doctor = reconciler(node, "doctor").stdout
+    assert "zones served as deployed" in doctor, doctor
+    assert "dynamic and taking updates" in doctor, doctor
+    assert "which the state does not know" not in doctor
+    assert "of no zone" not in doctor
     clone.run("rm", "-r", "--quiet", "zones/external")
     clone.change({"site.yaml": PLAIN}, "-o", "allow-mass-change")
     assert outside(node, "ns.example.net") == ["192.168.10.2"]
