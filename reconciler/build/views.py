@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from reconciler.checks.joined import Named
+from reconciler.checks.lookup import enclosing
 from reconciler.dns.versions import zone_id
 from reconciler.leases.policy import lease_networks
 from reconciler.site import Site, SiteNetwork, SiteView, SiteZone
@@ -155,7 +156,9 @@ def _apart(site: Site, network: SiteNetwork, name: str, own: list[SiteView], lis
     Names that are left out are answered as not existing: asked on, they would go to the Internet, or come back to this
     server and be answered in another view.
     """
-    foreign = {other.domain for other in site.networks.values() if other is not network}
+    domains = {each.domain for each in site.networks.values()}
+    names = {zone.zone.name for zone in site.zones.values()}
+    foreign = {name for name in names if enclosing(name, domains) not in (None, network.domain)}
     by_network = {item.name: {zone.name for zone in item.reverse} for item in lease_networks(site)}
     foreign.update(*(zones for name, zones in by_network.items() if name != network.name))
     otherwise = next((view for view in own if _has(view, network)), None)
@@ -166,7 +169,7 @@ def _apart(site: Site, network: SiteNetwork, name: str, own: list[SiteView], lis
             if zone not in foreign and (view is otherwise or zone not in listed or zone in mine):
                 zones.setdefault(zone, key)
     clients = tuple(map(str, prefixes(network))) or ("none",)
-    empty = sorted({zone.zone.name for zone in site.zones.values()} - zones.keys())
+    empty = sorted(names - zones.keys())
     return SiteView(name, clients, zones, empty=tuple(empty))
 
 

@@ -251,6 +251,16 @@ class TestIsolated:
         assert found.zones["guest.example.org."].home == "isolated-guest"
         assert found.zones["example.org."].home == "default"
 
+    def test_a_zone_below_another_network_s_domain_is_that_network_s(self) -> None:
+        text = self.ISOLATED.replace("192.168.1.0/24}", "192.168.1.0/24, domain: lan.example.org}")
+        files = texts(site=text, hosts="a: {ipv4: 192.168.1.2}\n")
+        for name in ("lab.lan", "cave.guest", "shop"):
+            files[f"zones/{name}.example.org.yaml"] = "www: {type: A, value: 192.0.2.1}\n"
+        found = built(files).site
+        assert found is not None
+        assert {"cave.guest.example.org.", "shop.example.org."} <= found.views[0].zones.keys()
+        assert {"lab.lan.example.org.", "lan.example.org."} <= {*found.views[0].empty}
+
     def test_what_is_for_others_by_view_is_left_out(self) -> None:
         more = "  example.net: {views: internal}\n  example.com: {views: [internal, external]}\n"
         files = texts(site=self.ISOLATED + VIEWS + ZONES + more)
