@@ -69,7 +69,8 @@ class SiteZone:
 
     leases: keys of those RRsets in it that come from leases, not from the state. secondaries: who copies it. home: the
     view whose zone it is in BIND's configuration ("" without views); further views that answer with it refer to that.
-    inside: names of leases may go into it.
+    inside: names of leases may go into it. begins_after: serial that stands in its master file, 0 without one; a zone
+    that was never served begins after it.
     """
 
     zone: Zone
@@ -82,6 +83,7 @@ class SiteZone:
     secondaries: tuple[schema.Secondary, ...] = ()
     home: str = ""
     inside: bool = True
+    begins_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,13 +137,14 @@ def site_zones(
     """The finished zones by id. wanted: versions seen in the same views; an SOA in a view's own file comes first."""
     seen = wanted[0].seen if wanted else frozenset[str]()
     files = sorted(of_views(state.zone_files, seen), key=lambda file: bool(file.view))
-    written = {file.zone: file.soa for file in files if file.soa is not None}
+    written = {file.zone: file for file in files if file.soa is not None}
     result: dict[str, SiteZone] = {}
     for version in wanted:
         name, owners = version.zone, records.zones[version.zone]
         policy = state.site.zones.get(name) or ZonePolicy()
         rows = (record[:4] for found in owners.values() for record in found)
-        soa = written.get(name) or _soa(state, name, records, ttls[name])
+        file = written.get(name)
+        soa = (file and file.soa) or _soa(state, name, records, ttls[name])
         result[version.id] = SiteZone(
             Zone(name, soa, group(rows), version.view),
             bool(policy.dynamic),
@@ -151,6 +152,7 @@ def site_zones(
             tuple(policy.keep),
             tuple(policy.update),
             policy.serial or state.site.dns.serial,
+            begins_after=file.serial if file else 0,
         )
     return result
 

@@ -51,7 +51,7 @@ class Comparison:
                 owners |= dict.fromkeys(self._pointers(address), person)
         blamed: dict[int, Person] = {}
         differences: list[str] = []
-        built = {(item.zone.name, view_of(item)): item for item in site.zones.values()}
+        built = {(item.zone.name, item.zone.view): item for item in site.zones.values()}
         for (name, view), zone in self.zones.items():
             item = built.get((name, view)) or built.get((name, ""))
             for key, text in self._differing(zone, item, additions.get(name, frozenset())):
@@ -85,11 +85,6 @@ class Comparison:
             if key not in found and key not in added
         ]
         return wrong
-
-
-def view_of(zone: SiteZone) -> str:
-    """The view that a version of a zone is for; "" for all."""
-    return str(getattr(zone.zone, "view", ""))
 
 
 def _short(rrset: RRset | None) -> str:

@@ -159,7 +159,7 @@ def zone_lines(zone: ZoneDraft, stood_for: set[Row]) -> tuple[list[str], list[Fo
     head = [f"$ORIGIN {zone.name}"]
     if soa is not None:
         times = f"{soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
-        head.append("; The serial is kept by the reconciler, whatever stands here.")
+        head.append("; The serial is kept by the reconciler, and begins after this one.")
         head.append(f"@ {soa.ttl} IN SOA {soa.mname} {soa.rname} {zone.serial} {times}")
     # An RRset is there as a whole or not at all: a host stands for some of its records only where it names the rest.
     left = [item for item in zone.records if (item.owner, item.rtype, item.rdata) not in stood_for]

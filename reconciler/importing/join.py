@@ -76,7 +76,7 @@ def join(dns: FoundDns, dhcp: FoundDhcp, wan: FoundWan, *, site: str, progress: 
 class _Work:
     def __init__(self, dns: FoundDns, dhcp: FoundDhcp, wan: FoundWan, ledger: Ledger) -> None:
         self._dns, self._dhcp, self._wan, self._ledger = dns, dhcp, wan, ledger
-        self.seen = views.arrange(dns, ledger)
+        self.seen = views.arrange(dns)
         self._networks: list[Planned] = []
         self._scene = Scene((), (), (), "")
 

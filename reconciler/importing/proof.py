@@ -10,7 +10,6 @@ from reconciler import folder
 from reconciler.build import build
 from reconciler.dns.zone import Zone
 from reconciler.errors import Refused
-from reconciler.importing.compare import view_of
 from reconciler.importing.dnsmasq.read import read_dnsmasq
 from reconciler.importing.draft import HATCH
 from reconciler.importing.found import Address
@@ -57,8 +56,8 @@ def _zones(joined: Joined, site: Site, root: Path | None) -> Iterator[Finding]:
     for item in site.zones.values():
         added = joined.settled.additions.get(item.zone.name, frozenset())
         rrsets = {key: rrset for key, rrset in item.zone.rrsets.items() if key not in added}
-        rendered[item.zone.name, view_of(item)] = replace(item.zone, rrsets=rrsets)
-        extra[item.zone.name, view_of(item)] = len(item.zone.rrsets) - len(rrsets)
+        rendered[item.zone.name, item.zone.view] = replace(item.zone, rrsets=rrsets)
+        extra[item.zone.name, item.zone.view] = len(item.zone.rrsets) - len(rrsets)
     for found in joined.zones:  # A version for all views stands for each.
         if (found.name, "") in rendered:
             rendered.setdefault((found.name, found.view), rendered[found.name, ""])

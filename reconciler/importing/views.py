@@ -6,13 +6,8 @@ from typing import Any
 
 from reconciler.checks.lookup import enclosing
 from reconciler.dns.records import Key, RRset, group
-from reconciler.importing.found import Fate, FoundDns, FoundView, FoundZone
-from reconciler.importing.ledger import Ledger
+from reconciler.importing.found import FoundDns, FoundView, FoundZone
 from reconciler.importing.people import Person
-from reconciler.state import schema
-
-SAID = "views" in schema.Site.model_fields
-"""Whether this release's state can tell views apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +48,14 @@ class Seen:
                     person.aliases.pop(owner, None)
 
 
-def arrange(dns: FoundDns, ledger: Ledger) -> Seen:
-    """Take the zones apart. Where the state has no views, the inside's versions are taken alone."""
+def arrange(dns: FoundDns) -> Seen:
+    """Take the zones apart."""
     versions: dict[str, dict[str, FoundZone]] = {}
     for zone in dns.zones:
         versions.setdefault(zone.name, {})[zone.view] = zone
-    if not dns.views or not SAID:
-        return _one_each(dns, versions, ledger)
+    if not dns.views:
+        by_view = {(zone.name, zone.view): zone for zone in dns.zones}
+        return Seen(dns.zones, (), by_view, {}, {}, dns.zones)
     shared: list[FoundZone] = []
     own: list[FoundZone] = []
     for found in versions.values():
@@ -72,21 +68,6 @@ def arrange(dns: FoundDns, ledger: Ledger) -> Seen:
     inside = next((name for name, view in documents.items() if "zones" in view), "")
     joined = tuple(versions[zone.name].get(inside, zone) for zone in shared)
     return Seen(tuple(shared), tuple(own), by_view, documents, by_zone, joined, inside)
-
-
-def _one_each(dns: FoundDns, versions: Mapping[str, Mapping[str, FoundZone]], ledger: Ledger) -> Seen:
-    order = {view.name: _inside(view) for view in dns.views}
-    taken: list[FoundZone] = []
-    for name, found in versions.items():
-        first = min(found.values(), key=lambda zone: order.get(zone.view, (0, 0)))
-        taken.append(replace(first, view=""))
-        for view, zone in found.items():
-            if zone is not first:
-                why = f"the state has one version of {name} here, that of view {first.view}, not that of {view}"
-                ledger.guess(why)
-                ledger.mark(zone.path, 1, Fate.LEFT, why)
-    by_view = {(zone.name, ""): zone for zone in taken}
-    return Seen(tuple(taken), (), by_view, {}, {}, tuple(taken))
 
 
 def _inside(view: FoundView) -> tuple[int, int]:

@@ -55,7 +55,8 @@ def read(path: str, blob: Blob, zone: str) -> tuple[ZoneFile, list[Problem]]:
                 reader.problem(entry.line, entry.column, entry.what, entry.fix)
             else:
                 reader.entry(entry.tokens, blank=entry.blank)
-    return ZoneFile(zone, path, tuple(reader.records), reader.soa, reader.generated), reader.problems
+    file = ZoneFile(zone, path, tuple(reader.records), reader.soa, reader.generated, serial=reader.serial)
+    return file, reader.problems
 
 
 class _Reader:
@@ -64,6 +65,7 @@ class _Reader:
         self.problems = Problems()
         self.generated = 0
         self.soa: SOA | None = None
+        self.serial = 0
         self._path = path
         self._zone = zone
         self._origin = zone
@@ -199,7 +201,7 @@ class _Reader:
         return ttl
 
     def _start_of_authority(self, first: Token, text: str, ttl: int | None) -> None:
-        mname, rname, _serial, *times = text.split(" ")
+        mname, rname, serial, *times = text.split(" ")
         refresh, retry, expire, minimum = map(int, times)
         if self._effective(ttl) is None:
             self._default_ttl = minimum  # As BIND does, where there is no $TTL.
@@ -209,6 +211,7 @@ class _Reader:
             raise _Bad(first, f"SOA of {self._owner} is not at the zone's apex {self._zone}", "write it at @")
         if self.soa is not None:
             raise _Bad(first, "a second SOA record", "keep one")
+        self.serial = int(serial)
         self.soa = SOA(mname, rname, refresh, retry, expire, minimum, self._effective(ttl) or 0)
 
     def _add(self, first: Token, owner: str | None, ttl: int | None, rtype: str, text: str) -> None:

@@ -55,7 +55,7 @@ class StateRecord:
 class ZoneFile:
     """One file under zones/: its records without SOA; `soa` only where a master file brings one.
 
-    generated: how many of the records $GENERATE made. view: the only one it is for, "" for all.
+    generated: how many of the records $GENERATE made. view: the only one it is for, "" for all. serial: of its SOA.
     """
 
     zone: str
@@ -64,6 +64,7 @@ class ZoneFile:
     soa: SOA | None = None
     generated: int = 0
     view: str = ""
+    serial: int = 0
 
 
 @dataclass(frozen=True, slots=True)

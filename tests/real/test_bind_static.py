@@ -30,6 +30,15 @@ def test_new_zone_is_served_and_then_nothing_differs(lab: Lab) -> None:
     assert lab.leftovers() == []
 
 
+def test_a_zone_from_elsewhere_goes_on_after_the_serial_that_it_had_there(lab: Lab) -> None:
+    wanted = replace(static(Z, "www 60 A 192.0.2.10"), begins_after=2024010107)
+    lab.apply(site(wanted))
+    assert lab.serial(Z) == 2024010108
+    # Once: what stands in the file counts no more.
+    lab.apply(site(replace(static(Z, "www 60 A 192.0.2.11"), begins_after=2024010300)))
+    assert lab.serial(Z) == 2024010109
+
+
 def test_change_reloads_with_next_serial_and_leaves_other_zones_alone(lab: Lab) -> None:
     other = static("other.net.", "a 60 A 192.0.2.20")
     lab.apply(site(static(Z, "www 60 A 192.0.2.10", "old 60 A 192.0.2.11"), other))

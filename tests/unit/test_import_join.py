@@ -12,7 +12,6 @@ from reconciler.dns.names import parse
 from reconciler.dns.records import group
 from reconciler.dns.zone import SOA
 from reconciler.errors import Refused
-from reconciler.importing import views
 from reconciler.importing.found import (
     INHERIT,
     Fate,
@@ -306,24 +305,6 @@ def test_a_setting_that_the_checks_refuse_is_left_out() -> None:
     assert any("was left out of site.yaml" in text for text in joined.guesses)
 
 
-def test_views_come_down_to_the_inside_where_the_state_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.importing.views.SAID", False)
-    inside = FORWARD
-    outside = zone("example.org.", "ns A 203.0.113.2")
-    dns = FoundDns(
-        (
-            FoundZone("example.org.", "outside", outside.soa, 1, outside.records, "o"),
-            FoundZone("example.org.", "inside", inside.soa, 1, inside.records, "i"),
-        ),
-        views=(FoundView("outside", ("any",), recursion=False), FoundView("inside", ("192.168.1.0/24",))),
-    )
-    joined = made(dns)
-    assert [item.view for item in joined.zones] == [""]
-    assert joined.zones[0].records == inside.records
-    assert any("not that of outside" in text for text in joined.guesses)
-
-
-@pytest.mark.skipif(not views.SAID, reason="the state of this release has no views")
 def test_what_views_have_alike_is_written_once_and_hosts_inside_are_marked() -> None:
     inside = zone("example.org.", f"ns A {NET}.2\nwww A {NET}.3\nmail A 203.0.113.5\n")
     outside = zone("example.org.", "ns A 203.0.113.2\nmail A 203.0.113.5\n")

@@ -110,10 +110,11 @@ def test_the_record_knows_its_place() -> None:
     assert [record.where[1:] for record in file.records] == [(5, 3), (6, 2), (7, 1)]
 
 
-def test_soa_without_its_serial() -> None:
+def test_soa_and_its_serial_apart() -> None:
     file, problems = load("$TTL 1h\n@ IN SOA ns.example.com. Host\\.Master ( 2026112001 2h 15m 2w 5m )\n")
     assert problems == []
     assert file.soa == SOA("ns.example.com.", r"host\.master.example.org.", 7200, 900, 1209600, 300, 3600)
+    assert file.serial == 2026112001
 
 
 # What named-compilezone 9.18 says of the same text.

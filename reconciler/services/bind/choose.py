@@ -29,6 +29,9 @@ def choose(ctx: Context, want: SiteZone, deployed: Deployed, versions: Mapping[s
         if key != name and key in ctx.homes:
             # Who has this version now may come to see the new one.
             known.append(ctx.server(key).live(key).serial)
+    if not any(known):
+        # It was served from elsewhere until now, and who copied it there knows that serial.
+        known.append(want.begins_after)
     return ZoneChange(
         want=want,
         was=changes.was(name, deployed),
