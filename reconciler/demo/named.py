@@ -120,7 +120,6 @@ options {{
 	session-keyfile none;
 	listen-on port {self.port} {{ 127.0.0.1; }};
 	listen-on-v6 {{ none; }};
-	allow-query {{ 127.0.0.0/8; }};
 	recursion no;
 	dnssec-validation no;
 	empty-zones-enable no;

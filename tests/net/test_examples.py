@@ -22,6 +22,8 @@ from reconciler.services.dnsmasq.served import Mode, expected
 pytestmark = [pytest.mark.net, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 EXAMPLES = Path(__file__).parents[2] / "state-repo-example"
+GUESTS = ("guest.thesteins.org.", "3.168.192.in-addr.arpa.")
+WORLD = ("52:54:00:00:09:01", "wan0", "203.0.113.30/24")
 HOME_LAN = {"enp2s1": ("192.168.1.7/24", "192.168.1.4/24"), "enp2s1.3": ("192.168.3.7/24", "192.168.3.4/24")}
 INSIDER, GUEST = (
     ("52:54:00:00:01:01", "enp2s1", "192.168.1.30/24"),
@@ -53,9 +55,15 @@ def asked(client: Client | None, server: str, port: int, keys: Iterable[Key]) ->
 
 
 @contextmanager
-def serving(tmp_path: Path, name: str, **options: Any) -> Iterator[PocketSite]:
-    """A node that has taken a push of this example, without what would ask the world for the public address."""
+def serving(tmp_path: Path, name: str, *, named: str = "", **options: Any) -> Iterator[PocketSite]:
+    """A node that has taken a push of this example, without what would ask the world for the public address.
+
+    named: further options of its named.
+    """
     node = PocketSite(tmp_path / "node", **options)
+    if node.named:
+        node.named.options = named
+        node.named.configure()
     (node.folder / "secrets").mkdir(parents=True)
     for secret in ("transfer", "namecheap", "drbd"):
         (node.folder / "secrets" / secret).write_text("c2l4dGVlbiBvY3RldHMgYXQgbGVhc3QsIGFuZCBtb3Jl\n")
@@ -67,7 +75,7 @@ def serving(tmp_path: Path, name: str, **options: Any) -> Iterator[PocketSite]:
         shutil.copytree(EXAMPLES / name, clone.path, dirs_exist_ok=True)
         site = yaml.load((clone.path / "site.yaml").read_text(), Loader=yaml.BaseLoader)
         site.pop("wan", None)
-        said = clone.change({"site.yaml": yaml.safe_dump(site)})
+        said = clone.change({"site.yaml": yaml.safe_dump(site, sort_keys=False)})
         assert "applied" in said, said
         yield node
     finally:
@@ -76,18 +84,18 @@ def serving(tmp_path: Path, name: str, **options: Any) -> Iterator[PocketSite]:
 
 
 @contextmanager
-def home_lan(tmp_path: Path) -> Iterator[tuple[Lan, Client, Client]]:
-    """The home network's two VLANs, with a client in each."""
-    lan = Lan(tmp_path, HOME_LAN)
+def home_lan(tmp_path: Path) -> Iterator[tuple[Client, Client, Client]]:
+    """The home network's two VLANs and its way out, with a client in each."""
+    lan = Lan(tmp_path, {**HOME_LAN, "wan0": ("203.0.113.10/24",)})
     try:
         lan.open()
         clients = []
-        for name, (mac, interface, address) in (("in", INSIDER), ("out", GUEST)):
+        for name, (mac, interface, address) in (("in", INSIDER), ("guest", GUEST), ("world", WORLD)):
             client = lan.client(name, mac, interface)
             subprocess.run(client.command("ip", "address", "add", address, "dev", "eth0"), check=True)
             clients.append(client)
         with lan.entered():
-            yield lan, *clients
+            yield clients[0], clients[1], clients[2]
     finally:
         lan.close()
 
@@ -113,23 +121,45 @@ def test_it_is_one_without_mistakes(name: str) -> None:
 
 
 def test_home(tmp_path: Path) -> None:
-    with home_lan(tmp_path) as (_, insider, guest):
+    with home_lan(tmp_path) as (insider, guest, _):
         settings = {"node": "lsvm2"}
         with serving(tmp_path, "home", bind=False, dhcp=True, isolated=["guest"], settings=settings) as node:
             site = built(folder(EXAMPLES / "home")).site
             assert site
             wanted = expected(site.zones.values(), Mode.ALONE)
             right(asked(insider, "192.168.1.4", 53, wanted), wanted)
-            own = {
-                key: data
-                for key, data in wanted.items()
-                if key[0].endswith(("guest.thesteins.org.", "3.168.192.in-addr.arpa."))
-            }
+            own = {key: data for key, data in wanted.items() if key[0].endswith(GUESTS)}
             answers = asked(guest, "192.168.3.4", 53, wanted)
             right(answers, own)
             others = [key for key in wanted.keys() - own.keys() if "internal." in key[0] or ".1.168.192." in key[0]]
             assert {answers[key] for key in others} == {("NXDOMAIN",)}
             assert status(node)["healthy"]
+
+
+def test_home_views(tmp_path: Path) -> None:
+    listen = "listen-on port 53 { 192.168.1.4; 192.168.3.4; 203.0.113.10; };"
+    with (
+        home_lan(tmp_path) as (insider, guest, world),
+        serving(tmp_path, "home-views", named=listen, dhcp=True, settings={"node": "lsvm2"}) as node,
+    ):
+        site = built(folder(EXAMPLES / "home-views")).site
+        assert site
+        seen: dict[str, dict[Key, tuple[str, ...]]] = {}
+        for zone in site.zones.values():
+            found = {key: rrset.rdatas for key, rrset in zone.zone.rrsets.items()}
+            seen.setdefault(zone.zone.view, {}).update(found)
+        own = {key: data for key, data in seen[""].items() if key[0].endswith(GUESTS)}
+        # A name of a zone itself is there, with nothing but the name server that an empty zone needs.
+        hidden = {key for key in seen[""].keys() - own.keys() if key[1] != "NS"}
+        inside, outside = seen[""] | seen["internal"], seen["external"]
+        right(asked(insider, "192.168.1.4", 53, inside), inside)
+        right(asked(guest, "192.168.3.4", 53, own), own)
+        assert set(asked(guest, "192.168.3.4", 53, hidden).values()) == {("NXDOMAIN",)}
+        right(asked(world, "203.0.113.10", 53, outside), outside)
+        assert set(asked(world, "203.0.113.10", 53, seen[""]).values()) == {("NXDOMAIN",), ("REFUSED",)}
+        assert inside[("imap.thesteins.org.", "A")] == ("192.168.1.41",)
+        assert outside[("imap.thesteins.org.", "A")] == ("203.0.113.10",)
+        assert status(node)["healthy"]
 
 
 @contextmanager
