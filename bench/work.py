@@ -7,18 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.demo.person import ENVIRONMENT as PERSON
 from reconciler.errors import ReconcilerError
 
-ENVIRONMENT = {
-    **os.environ,
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.net",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.net",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "LC_ALL": "C.UTF-8",
-}
+ENVIRONMENT = {**os.environ, **PERSON}
 
 
 @dataclass

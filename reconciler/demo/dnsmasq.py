@@ -7,23 +7,20 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 from reconciler.config import DnsmasqSettings
 from reconciler.demo.ports import free_port
+from reconciler.demo.server import OwnServer
 from reconciler.errors import ReconcilerError
 from reconciler.services.dnsmasq.trial import program
 
 _ADDRESS = "127.0.0.1"
 _DNS = 53
-_START = 10.0
-_POLL = 0.01
 _STARTED = b": started, version "
 
 
-class DnsmasqServer:
+class DnsmasqServer(OwnServer):
     """Starts and stops one dnsmasq.
 
     folder: gets log, lease file and pid file; `folder/dnsmasq` is the reconciler's own part, whose
@@ -35,14 +32,13 @@ class DnsmasqServer:
     def __init__(
         self, folder: Path, *, dhcp: bool = False, dhcp_script: Path | None = None, address: str = _ADDRESS
     ) -> None:
+        super().__init__("dnsmasq", folder / "dnsmasq.log")
         self.folder = folder
         self.address = address
         self.dhcp = dhcp
         self.dhcp_script = dhcp_script
         self.port = _DNS if dhcp else free_port()
         self.directory = folder / "dnsmasq"
-        self.log = folder / "dnsmasq.log"
-        self._process: subprocess.Popen[bytes] | None = None
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def settings(self) -> DnsmasqSettings:
@@ -64,15 +60,10 @@ class DnsmasqServer:
         where = {"address": self.address, "port": self.port, "directory": self.directory}
         return {**where, "lease_file": self.folder / "leases"}
 
-    @property
-    def pid(self) -> int | None:
-        """Process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
-
-    def start(self) -> None:
-        """Start it and wait until it says so. Raises ReconcilerError with its words if it ends instead."""
+    def command(self) -> list[str]:
+        """dnsmasq in the foreground."""
         user = pwd.getpwuid(os.geteuid()).pw_name
-        argv = [
+        return [
             str(_program(self.folder)),
             "--keep-in-foreground",
             f"--conf-file={self.directory / 'dnsmasq.conf'}",
@@ -82,47 +73,16 @@ class DnsmasqServer:
             # Nobody else is in the network, and looking for them would take three seconds for each new client.
             *(["--no-ping"] if self.dhcp else []),
         ]
-        with self.log.open("ab") as log:
-            offset = log.tell()
-            self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + _START
-        while time.monotonic() < deadline and self.pid is not None:
-            if _STARTED in self._said(offset):
-                return
-            time.sleep(_POLL)
-        self.stop()
-        words = self._said(offset).decode(errors="replace").splitlines()[-3:]
-        raise ReconcilerError("dnsmasq did not start: " + "; ".join(words))
 
-    def stop(self) -> None:
-        """End it (SIGTERM, after ten seconds SIGKILL) and wait."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
+    def serves(self, said: bytes) -> bool:
+        """Whether it says that it has started."""
+        return _STARTED in said
 
     def reload(self) -> None:
         """SIGHUP. Raises ReconcilerError when it does not run."""
         if self._process is None or self.pid is None:
             raise ReconcilerError("dnsmasq does not run")
         self._process.send_signal(signal.SIGHUP)
-
-    def _said(self, offset: int) -> bytes:
-        with self.log.open("rb") as log:
-            log.seek(offset)
-            return log.read()
 
 
 def _program(folder: Path) -> Path:

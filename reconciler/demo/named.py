@@ -4,22 +4,18 @@ import contextlib
 import os
 import pwd
 import shutil
-import subprocess
-import time
 from pathlib import Path
 
 from reconciler.config import BindSettings
 from reconciler.demo.ports import free_port
+from reconciler.demo.server import OwnServer
 from reconciler.errors import ReconcilerError
 from reconciler.services.bind.keys import new_key_text
 from reconciler.services.bind.query import Server
 from reconciler.services.bind.render import FRAGMENT
 
-_START = 60.0
-_POLL = 0.02
 
-
-class NamedServer:
+class NamedServer(OwnServer):
     """Starts and stops one named.
 
     folder: gets the configuration, keys, log and zones; `folder/bind` is the reconciler's own part. user: drop root's
@@ -28,6 +24,7 @@ class NamedServer:
     """
 
     def __init__(self, folder: Path, *, user: str | None = None, options: str = "", extra: str = "") -> None:
+        super().__init__("named", folder / "named.log")
         self.folder = folder
         self.user = user
         self.options = options
@@ -35,8 +32,6 @@ class NamedServer:
         self.port = free_port()
         self.rndc_port = free_port()
         self.bind = folder / "bind"
-        self.log = folder / "named.log"
-        self._process: subprocess.Popen[bytes] | None = None
         self._prepare()
 
     def settings(self) -> BindSettings:
@@ -53,53 +48,15 @@ class NamedServer:
             }
         )
 
-    @property
-    def pid(self) -> int | None:
-        """Process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
-
-    def start(self) -> None:
-        """Start it and wait until it answers. Raises ReconcilerError with the end of its log if it does not."""
+    def command(self) -> list[str]:
+        """named in the foreground."""
         argv = [str(_program(self.folder)), "-f", "-n", "1", "-c", str(self.folder / "named.conf")]
-        if self.user:
-            argv += ["-u", self.user]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + _START
-        server = Server("127.0.0.1", self.port)
-        while time.monotonic() < deadline and self.pid is not None:
-            if server.alive(timeout=0.2):
-                return
-            time.sleep(_POLL)
-        self.stop()
-        tail = self.log.read_text(errors="replace").splitlines()[-8:]
-        raise ReconcilerError("named did not start; the end of its log:\n" + "\n".join(tail))
+        return [*argv, "-u", self.user] if self.user else argv
 
-    def stop(self) -> None:
-        """End it (SIGTERM, after ten seconds SIGKILL) and wait."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def kill(self) -> None:
-        """End it as a power cut would: SIGKILL, nothing flushed."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
+    def serves(self, said: bytes) -> bool:
+        """Whether it answers."""
+        with contextlib.closing(Server("127.0.0.1", self.port)) as server:
+            return server.alive(timeout=0.2)
 
     def _prepare(self) -> None:
         for path in (self.folder, self.folder / "run", self.bind, self.bind / "zones"):

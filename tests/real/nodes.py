@@ -13,18 +13,10 @@ import dns.message
 import dns.query
 import dns.rcode
 
+from reconciler.demo.person import ENVIRONMENT as PERSON
 from reconciler.demo.pocket import PocketSite
 
-ENVIRONMENT = {
-    **os.environ,
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.net",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.net",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "LC_ALL": "C.UTF-8",
-}
+ENVIRONMENT = {**os.environ, **PERSON}
 
 SITE = """\
 version: 1
