@@ -64,6 +64,13 @@ def _resident(entry: HostEntry, networks: Networks, report: Report) -> Resident:
         address = home and _joined(written, source, networks.by_name[home], report)
         if address:
             located.append(Located(address, source.keys, networks.of(address, (home,))))
+    found = [item.network for item in located if item.network is not None]
+    if wish is not None and found and wish not in found:
+        report.error(
+            entry.at("network"),
+            f'host "{entry.name}" has no address in network "{wish}", but in "{found[0]}"',
+            "correct the address, or leave `network:` out",
+        )
     return Resident(entry, tuple(located), wish or _home(located, networks))
 
 

@@ -88,22 +88,14 @@ def _check_special(resident: Resident, address: Address, use: Special, source: S
 
 
 def _check_span(resident: Resident, located: Located, spans: list[Span], source: Source, report: Report) -> None:
-    address, wish = located.address, resident.entry.host.network
-    number = int(address)
-    if not any(version == address.version and first <= number <= last for version, first, last in spans):
+    address, number = located.address, int(located.address)
+    if resident.entry.host.mac:
         return
-    text = f'address {address} is in a DHCP range of network "{located.network}"'
-    if not resident.entry.host.mac:
+    if any(version == address.version and first <= number <= last for version, first, last in spans):
         report.warn(
             source,
-            f"{text}, so a client may get it too",
+            f'address {address} is in a DHCP range of network "{located.network}", so a client may get it too',
             "add the host's `mac:`, or use an address outside of the range",
-        )
-    elif wish is not None and wish != located.network:
-        report.error(
-            source,
-            f'{text}, but the host is in "{wish}"',
-            "reserve an address of its own network",
         )
 
 

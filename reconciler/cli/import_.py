@@ -18,7 +18,8 @@ from reconciler.importing.join import Joined, join
 from reconciler.importing.proof import Finding, prove
 from reconciler.importing.source import Source
 from reconciler.importing.usual import look
-from reconciler.state.types import _IDENTIFIER as IDENTIFIER
+from reconciler.report import plural
+from reconciler.state.types import IDENTIFIER
 
 _PATIENCE = 2.0
 """Seconds before progress is shown."""
@@ -164,6 +165,8 @@ def _show(
     if written is not None:
         for text in (*told.summary(joined), *told.secrets(joined, secrets)):
             click.echo(text)
-        click.echo(f"{'wrote':<9} {written[0]}: {len(joined.settled.files)} files; the full report is {written[1]}")
+        click.echo(
+            f"{'wrote':<9} {written[0]}: {plural(len(joined.settled.files), 'file')}; the full report is {written[1]}"
+        )
     for text in told.findings(proof or []):
         click.echo(text)

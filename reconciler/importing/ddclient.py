@@ -16,7 +16,10 @@ from reconciler.errors import BadName, Refused
 from reconciler.importing.found import Fate, FoundPublication, FoundSecret, FoundWan, Line
 from reconciler.importing.source import Source, Unreadable, shown
 
-_PAIR = re.compile(r"""[\s,]*([a-zA-Z][a-zA-Z0-9_-]*)\s*=\s*("[^"]*"|'[^']*'|(?:\\.|[^\s,\\"'])*)""")
+_PAIR = re.compile(
+    r"""[\s,]*([a-zA-Z][a-zA-Z0-9_-]*)\s*=\s*("[^"]*"|'[^']*'|(?![a-zA-Z][a-zA-Z0-9_-]*\s*=)(?:\\.|[^\s,\\"'])*)"""
+)
+"""A value may be empty, and is then no name of the next pair."""
 _SECRET_KEYS = SECRETS | {"password"}
 _OF_DAEMON = frozenset(
     """daemon syslog mail mail-failure pid ssl file cache debug verbose quiet foreground exec postscript force retry

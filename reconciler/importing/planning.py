@@ -9,7 +9,7 @@ from reconciler.importing.found import Address, Fate, FoundDhcp, FoundDns, Found
 from reconciler.importing.ledger import Ledger
 from reconciler.importing.networks import Planned, span
 from reconciler.importing.offering import offer
-from reconciler.state.types import _IDENTIFIER as IDENTIFIER
+from reconciler.state.types import IDENTIFIER
 
 
 def plan(dns: FoundDns, dhcp: FoundDhcp, ledger: Ledger) -> list[Planned]:

@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.importing.found import Fate
 from reconciler.importing.join import Joined
 from reconciler.importing.proof import Finding
+from reconciler.report import plural
 
 _SHOWN = 100
 """Lines of one kind on a terminal."""
@@ -29,8 +30,8 @@ def summary(joined: Joined, most: int = _SHOWN) -> Iterator[str]:
     )
     yield _line(
         "made",
-        f"{counts['hosts']} hosts ({counts['joined']} with a MAC), {counts['networks']} networks, "
-        f"{counts['zones']} zones, {counts['records']} further records",
+        f"{plural(counts['hosts'], 'host')} ({counts['joined']} with a MAC), {plural(counts['networks'], 'network')}, "
+        f"{plural(counts['zones'], 'zone')}, {plural(counts['records'], 'further record')}",
     )
     yield from _some("guessed", list(joined.guesses), most)
     yield from _some("differs", list(joined.settled.differences), most)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.errors import Refused
 from reconciler.importing.found import FoundSecret
-from reconciler.state.types import _IDENTIFIER as IDENTIFIER
+from reconciler.state.types import IDENTIFIER
 
 
 def check_free(folder: Path) -> None:

@@ -23,7 +23,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"[0-9]{1,10}(?:[smhdw][0-9]{1,10})*[smhdw]?", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]+)([smhdw]?)", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
-_IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", re.ASCII)
 _VIEW = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}", re.ASCII)
 _URL = re.compile(r"[!-~]{1,512}", re.ASCII)
@@ -104,7 +104,7 @@ def _domain(value: Any) -> str:
 def identifier(value: Any) -> str:
     """A plain name. Raises Invalid."""
     text = single(value)
-    if not _IDENTIFIER.fullmatch(text):
+    if not IDENTIFIER.fullmatch(text):
         raise Invalid(f"{shown(value)} is not a plain name", "use letters, digits, dots, hyphens, underscores")
     return text
 

@@ -51,6 +51,10 @@ HOST_CASES = {
         '9:35: address 192.168.1.6 is the address of node "node1"; '
         "give the host another address, or leave its `mac:` out if this is meant to name it",
     ),
+    "network of another address": (
+        "x: {ipv4: 192.168.3.9, network: lan}",
+        '9:33: host "x" has no address in network "lan", but in "guest"; correct the address, or leave `network:` out',
+    ),
     "virtual IP named": (
         "x: {ipv4: 192.168.1.4}",
         '9:11: warning: address 192.168.1.4 is the virtual IP of network "lan", so this name moves with it',
@@ -65,11 +69,6 @@ HOST_CASES = {
         "9:26: warning: address 10.0.0.1 is in no network of this site",
     ),
     "multicast": ("x: {ipv4: 224.0.0.1, network: lan}", "9:11: 224.0.0.1 is no host's address"),
-    "in the other network's range": (
-        "x: {mac: 52:54:00:00:00:01, ipv4: 192.168.3.150, network: lan}",
-        '9:35: address 192.168.3.150 is in a DHCP range of network "guest", but the host is in "lan"; '
-        "reserve an address of its own network",
-    ),
     "static in a range": (
         "x: {ipv4: 192.168.1.150}",
         '9:11: warning: address 192.168.1.150 is in a DHCP range of network "lan", so a client may get it too; '

@@ -39,6 +39,13 @@ def test_namecheap_as_in_the_field(tmp_path: Path) -> None:
     assert all("s3cret" not in line.text + line.note for line in found.lines)
 
 
+def test_one_that_nobody_filled_in(tmp_path: Path) -> None:
+    """As Debian's package leaves it."""
+    found = read(tmp_path, "protocol=noip \\\nuse=web, web=noip-ipv4 \\\nlogin= \\\npassword='' \\\n\n")
+    assert found.publications == ()
+    assert found.secrets == ()
+
+
 def test_several_accounts_and_the_old_form(tmp_path: Path) -> None:
     found = read(
         tmp_path,
