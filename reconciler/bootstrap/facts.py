@@ -75,8 +75,8 @@ class Shared(NamedTuple):
 class Facts:
     """All that renderers ask for.
 
-    resolvers: whom this node itself asks. secrets: contents by name, as far as they could be read. notes: what a
-    person has to know beside the files, as sentences.
+    resolvers: whom this node itself asks. views: whether BIND answers clients differently. secrets: contents by name,
+    as far as they could be read. notes: what a person has to know beside the files, as sentences.
     """
 
     site: Site
@@ -85,6 +85,7 @@ class Facts:
     links: tuple[Link, ...]
     shared: Shared | None
     resolvers: tuple[Address, ...]
+    views: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -102,6 +103,16 @@ class Facts:
     def bind_is_behind(self) -> bool:
         """Whether dnsmasq answers clients and asks BIND on loopback."""
         return self.has_bind and self.site.dns.clients_ask == "dnsmasq"
+
+    @property
+    def answers_at(self) -> tuple[Address, ...]:
+        """Addresses that this node has, those that move among them."""
+        return (*self.addresses, *(virtual.ip for link in self.links for virtual in link.virtual))
+
+    @property
+    def others(self) -> tuple[Address, ...]:
+        """The other node's own addresses."""
+        return self.shared.peer.addresses if self.shared else ()
 
     @property
     def isolated(self) -> tuple[str, ...]:

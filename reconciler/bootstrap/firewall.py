@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
+from reconciler.bootstrap import secondaries
 from reconciler.bootstrap.facts import Address, Facts, Link, Prefix
 
 LINK_LOCAL = ip_network("fe80::/10")
@@ -14,7 +15,7 @@ ANY6 = ip_network("::/0")
 class Rule:
     """One rule for what comes in; the first that fits counts. protocol: tcp, udp or vrrp (IP protocol 112, no port).
 
-    ports: one or more, in ufw's form (`5404:5406`). None stands for every source, destination, interface.
+    port: one or more, in ufw's form (`5404:5406`). None stands for every source, destination, interface.
     """
 
     why: str
@@ -29,20 +30,23 @@ class Rule:
 
 
 def rules(facts: Facts) -> list[Rule]:
-    """All rules, in order: what keeps isolated networks apart, DNS, DHCP, the other node, ssh."""
-    return [*_isolated(facts), *_dns(facts), *_dhcp(facts), *_peer(facts), *_ssh(facts)]
+    """All rules, in order: what keeps isolated networks apart, DNS, secondaries, DHCP, the other node, ssh."""
+    return [*_isolated(facts), *_dns(facts), *_secondaries(facts), *_dhcp(facts), *_peer(facts), *_ssh(facts)]
 
 
-def _both(rule: Rule) -> Iterator[Rule]:
+def _both(rule: Rule, port: int = 53) -> Iterator[Rule]:
     """A rule for DNS, which speaks over both."""
     for protocol in ("udp", "tcp"):
-        yield replace(rule, protocol=protocol, port="53")
+        yield replace(rule, protocol=protocol, port=str(port))
 
 
 def _isolated(facts: Facts) -> Iterator[Rule]:
-    """Clients of an isolated network ask at addresses of their own network, whichever way their questions come."""
+    """Clients of an isolated network ask at addresses of their own network, whichever way their questions come.
+
+    BIND tells them by their addresses, wherever they ask.
+    """
     for link in facts.links:
-        if not link.network.isolated:
+        if link.name not in facts.isolated:
             continue
         for own in (*link.virtual, *link.own):
             yield from _asked(link, own.ip)
@@ -74,10 +78,17 @@ def _dns(facts: Facts) -> Iterator[Rule]:
         yield from _both(Rule("DNS of our zones, for everybody"))
         return
     for link in facts.links:
-        if not link.network.isolated:
+        if link.name not in facts.isolated:
             for source, interface in _reach(link):
                 yield from _both(Rule(f"DNS in {link.name}", source=source, interface=interface))
             yield from _local(link)
+
+
+def _secondaries(facts: Facts) -> Iterator[Rule]:
+    for name, item, at in secondaries.ways(facts):
+        for each in item.address:
+            if each.address.version == at.address.version:
+                yield from _both(Rule(f"secondary {name}", source=each.address, to=at.address), at.port)
 
 
 def _reach(link: Link) -> list[tuple[Prefix, str | None]]:

@@ -33,11 +33,10 @@ def disk(facts: Facts, files: Mapping[str, NodeFile]) -> Step | None:
             f"sudo drbdadm primary --force {name}",
             f"sudo mkfs.{shared.drbd.filesystem} {device}",
             f"sudo drbdadm secondary {name}",
-            prints="what mkfs made",
         ),
     ]
     if shared.pair.manager != "pacemaker":
-        parts += ["At boot it is brought up, as Secondary:", run("sudo systemctl enable drbd", prints="`Created …`")]
+        parts += ["At boot it is brought up, as Secondary:", run("sudo systemctl enable drbd")]
     return Step("DRBD", tuple(parts))
 
 
@@ -58,7 +57,7 @@ def _heartbeat(facts: Facts, shared: Shared, files: Mapping[str, NodeFile]) -> l
             f"sudo ln -sf {scripts} /etc/ha.d/resource.d/",
         ),
         "On both nodes, one soon after the other:",
-        run("sudo systemctl enable --now heartbeat", prints="`Created …`"),
+        run("sudo systemctl enable --now heartbeat"),
         f"{shared.first} becomes primary, after up to 30 s where the other node is not there.",
     ]
 
@@ -73,7 +72,6 @@ def _keepalived(facts: Facts, shared: Shared, files: Mapping[str, NodeFile]) -> 
         run(
             "sudo systemctl enable --now reconciler-keepalived",
             "sudo systemctl enable keepalived && sudo systemctl restart keepalived",
-            prints="`Created …`",
         ),
     ]
 

@@ -1,5 +1,6 @@
 """This node's node.yaml, by the writer of `reconciler init`."""
 
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from reconciler.bootstrap.facts import FORWARDED_PORT, Facts
@@ -8,6 +9,10 @@ from reconciler.node_yaml import node_yaml, usual_values
 
 DHCP_SCRIPT = Path("/usr/lib/reconciler/reconciler-dhcp-script")
 """Where the program's own step installs it."""
+
+
+_FIRST = IPv4Address("127.0.1.3")
+"""Of loopback, for the dnsmasq of the first isolated network."""
 
 
 def files(facts: Facts) -> dict[str, NodeFile]:
@@ -25,8 +30,9 @@ def files(facts: Facts) -> dict[str, NodeFile]:
     )
     if facts.isolated:
         # For verification; in 127.0.0.0/8 no interface needs to have them.
-        addresses = {name: {"address": f"127.0.1.{number}"} for number, name in enumerate(facts.isolated, 3)}
-        values["dnsmasq"]["isolated"] = addresses
+        addresses = (_FIRST + number for number in range(len(facts.isolated)))
+        isolated = {name: {"address": str(address)} for name, address in zip(facts.isolated, addresses, strict=True)}
+        values["dnsmasq"]["isolated"] = isolated
     if facts.bind_is_behind:
         values["bind"]["port"] = FORWARDED_PORT
     return {"etc/reconciler/node.yaml": NodeFile(node_yaml(values))}

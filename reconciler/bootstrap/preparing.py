@@ -1,11 +1,11 @@
 """First steps of the README: accounts, secrets, network, packages, the program and its units. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.bootstrap import secret
 from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.steps import Run, Step, run
-from reconciler.bootstrap.text import NodeFile
+from reconciler.bootstrap.text import NodeFile, word
 
 SECRETS_STEP = "Secrets"
 SECRETS = "/etc/reconciler/secrets"
@@ -13,9 +13,13 @@ _BYTES = {"keepalived": 4}
 """Random bytes of a secret; keepalived takes 8 characters."""
 
 
+PUT = 'put() { sudo install -D -m "$1" "$2" "/$2"; }'
+"""A function of sh's: a file of this folder to its place, with its mode."""
+
+
 def install(files: Mapping[str, NodeFile], paths: Iterable[str]) -> list[str]:
     """Commands that copy files to their places with their modes."""
-    return [f"sudo install -D -m {files[path].mode:o} {path} /{path}" for path in paths if path in files]
+    return [f"put {files[path].mode:o} {path}" for path in paths if path in files]
 
 
 def accounts(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
@@ -25,7 +29,7 @@ def accounts(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
     if facts.shared is not None:
         parts += [
             "Users have the same numbers on both nodes. Accounts that packages have made already are brought to them:",
-            run("sudo sh users.sh", prints="a line for each account that was changed, else nothing"),
+            run("sudo sh users.sh", prints="a line for each account that was changed"),
         ]
     shown = "its numbers" if facts.shared is None else "the same numbers on both nodes"
     return Step(
@@ -44,27 +48,41 @@ def accounts(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
 
 def secrets(facts: Facts) -> Step | None:
     """Where secrets lie, and how those that are missing are made."""
+    parts = [*_of_pair(facts), *_of_daemon(facts)]
+    if not parts:
+        return None
+    both = "" if facts.shared is None else ", the same on both nodes: make them on **one** and carry them over"
+    return Step(
+        SECRETS_STEP,
+        (f"Files in `{SECRETS}`{both}.", run(f"sudo install -d -m 750 -g reconciler {SECRETS}"), *parts),
+    )
+
+
+def _of_pair(facts: Facts) -> Iterator[str | Run]:
+    """What stands in this folder's files."""
     wanted = secret.wanted(facts.site.pair)
     if not wanted or facts.shared is None:
-        return None
-    parts: list[str | Run] = []
+        return
     for name, purpose in wanted.items():
         reference = secret.auth(facts.site.pair)
         mine = reference is not None and reference.secret == name
         size = _BYTES.get(facts.shared.pair.manager, 16) if mine else 16
         path = f"{SECRETS}/{name}"
         text = f"head -c {size} /dev/urandom | od -An -tx1 | tr -d ' \\n'"
-        parts += [f"For {purpose}:", run(f'sudo test -e {path} || sudo sh -c "umask 077; {text} >{path}"')]
-    return Step(
-        SECRETS_STEP,
-        (
-            f"Files in `{SECRETS}`, the same on both nodes: make them on **one** and carry them over.",
-            run(f"sudo install -d -m 750 -g reconciler {SECRETS}"),
-            *parts,
-            "With them this folder is made anew, from outside of it, on the node: "
-            f"`sudo reconciler bootstrap {facts.node} -o DIR STATE-DIR`.",
-        ),
+        yield f"For {purpose}:"
+        yield run(f'sudo test -e {path} || sudo sh -c "umask 077; {text} >{path}"')
+    yield (
+        "With them this folder is made anew, from outside of it, on the node: "
+        f"`sudo reconciler bootstrap {facts.node} -o DIR STATE-DIR`."
     )
+
+
+def _of_daemon(facts: Facts) -> Iterator[str | Run]:
+    """What the state names besides: nobody but a person knows it."""
+    names = secret.of_daemon(facts.site)
+    if names:
+        yield "Read by the daemon; each command takes a line, which ends with Enter and Ctrl-D:"
+        yield run(*(f"sudo install -m 640 -g reconciler /dev/stdin {SECRETS}/{word(name)}" for name in names))
 
 
 def network(facts: Facts, files: Mapping[str, NodeFile]) -> Step | None:
@@ -106,14 +124,14 @@ def packages(facts: Facts) -> Step:
         *(unit for unit in facts.servers if facts.shared and "@" not in unit),
         *(["ddclient"] if "ddclient" in names else []),
     ]
-    parts: list[str | Run] = [run(f"sudo apt install {' '.join(names)}", prints="what apt installs")]
+    parts: list[str | Run] = [run(f"sudo apt install {' '.join(names)}")]
     if facts.has_dnsmasq:
         parts.append("That dnsmasq could not start beside another server on port 53 is no harm.")
     if stopped:
         why = "The pair's manager alone starts the servers; " if facts.shared else ""
         ddclient = "the reconciler runs ddclient by itself" if "ddclient" in stopped else ""
         parts.append((why + ddclient).rstrip("; ") + ":")
-        parts.append(run(f"sudo systemctl disable --now {' '.join(stopped)}", prints="`Removed …` lines"))
+        parts.append(run(f"sudo systemctl disable --now {' '.join(stopped)}"))
     return Step("Packages", tuple(parts))
 
 
@@ -125,6 +143,8 @@ def program(facts: Facts) -> Step:
     copies = [f"sudo install -m 755 {' '.join(f'$CLONE/{name}' for name in scripts)} /usr/lib/reconciler/"]
     if facts.shared is not None:
         copies.append("sudo install -m 644 $CLONE/hooks/reconciler-ha.sh $CLONE/hooks/ha_group.py /usr/lib/reconciler/")
+    prepare = "/etc/systemd/system/named.service.d/reconciler-prepare.conf"
+    named = [f"sudo install -D -m 644 $CLONE/systemd/named-prepare.conf {prepare}"] if facts.has_bind else []
     return Step(
         "The program",
         (
@@ -140,8 +160,7 @@ def program(facts: Facts) -> Step:
                 "sudo install -m 644 $CLONE/systemd/*.service $CLONE/systemd/*.socket /etc/systemd/system/",
                 "sudo install -D -m 755 $CLONE/systemd/reconciler-helper /usr/lib/reconciler/reconciler-helper",
                 *copies,
-                "sudo install -D -m 644 $CLONE/systemd/named-prepare.conf "
-                "/etc/systemd/system/named.service.d/reconciler-prepare.conf",
+                *named,
                 "sudo systemd-tmpfiles --create reconciler.conf",
             ),
         ),

@@ -1,10 +1,13 @@
 """From a state that has passed its checks to the facts of one node. Pure; raises Refused where they do not suffice."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import ip_interface
 from itertools import takewhile
 
+from reconciler.bootstrap import bind, secondaries
 from reconciler.bootstrap.facts import Address, Facts, Interface, Link, Peer, Shared
+from reconciler.build.views import needs_views
 from reconciler.checks.special import complete, is_suffix, node_addresses
 from reconciler.errors import Refused
 from reconciler.state.model import State
@@ -23,16 +26,18 @@ def facts(state: State, node: str, secrets: Mapping[str, str]) -> Facts:
     addresses = _addresses(state)
     links = tuple(_link(state, name, addresses[node]) for name in state.site.networks)
     shared = _shared(state, node, addresses, links)
-    return Facts(
+    found = Facts(
         state.site,
         node,
         addresses[node],
         links,
         shared,
         _resolvers(state, addresses, links, node),
+        needs_views(state),
         secrets,
-        tuple(_notes(state, links, node)),
     )
+    notes = (*_notes(state, links, node), *bind.notes(found), *secondaries.notes(found))
+    return replace(found, notes=notes)
 
 
 def _refused(state: State, keys: tuple[str | int, ...], what: str, fix: str) -> Refused:

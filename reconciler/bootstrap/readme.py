@@ -39,19 +39,23 @@ def _head(facts: Facts, steps: Sequence[Step]) -> list[str]:
     lines = [
         f"# Node {facts.node} of {facts.site.site}",
         "",
-        f"{MADE_BY} The folder mirrors the filesystem: `diff -r etc /etc` shows what this machine has otherwise.",
-        "Nothing here is in use before you copy it. Run the commands in this folder, as a user who may use sudo, in",
-        "this order; for Debian 12 or Ubuntu 24.04 and later. `$CLONE` is your clone of the program:",
+        f"{MADE_BY} The folder mirrors the filesystem: `diff -r etc /etc` shows what this machine has otherwise. "
+        "Nothing here is in use before you copy it.",
+        "",
+        "Run the commands in this folder, as a user who may use sudo, in this order; for Debian 12 or Ubuntu 24.04 and "
+        "later. Where nothing is said of what a command prints, no error is the sign that it has worked. In each new "
+        "shell first, with the place of your clone of the program:",
         "",
         "    CLONE=~/reconciler",
+        f"    {preparing.PUT}",
         "",
-        f"`uname -n` has to print {facts.node}. What a command replaces, look at first: `diff /etc/resolv.conf",
+        f"`uname -n` has to print {facts.node}. What `put` replaces, look at first: `diff /etc/resolv.conf "
         "etc/resolv.conf`, say.",
     ]
     if facts.shared is not None:
         lines += [
             "",
-            f"The other node is {facts.shared.peer.name}. Do each step here and, with its own files, there, before the",
+            f"The other node is {facts.shared.peer.name}. Do each step here and, with its own files, there, before the "
             "next one.",
         ]
     if facts.notes:
@@ -61,7 +65,7 @@ def _head(facts: Facts, steps: Sequence[Step]) -> list[str]:
         number = [step.title for step in steps].index(preparing.SECRETS_STEP) + 1
         lines += [
             "",
-            f"**Secrets are missing: {', '.join(missing)}.** Files hold `@@MISSING-SECRET-…@@` in their place, with",
+            f"**Secrets are missing: {', '.join(missing)}.** Files hold `@@MISSING-SECRET-…@@` in their place, with "
             f"which their programs do not start. Step {number} makes them, and this folder anew.",
         ]
     return lines

@@ -4,7 +4,7 @@ import re
 
 from reconciler.bootstrap.facts import Facts
 from reconciler.errors import Refused
-from reconciler.state.schema import Pair, SecretRef
+from reconciler.state.schema import Pair, SecretRef, Site
 
 DEFAULT_AUTH = SecretRef.model_validate({"secret": "heartbeat"})
 """heartbeat does not start without a key."""
@@ -22,6 +22,14 @@ def wanted(pair: Pair | None) -> dict[str, str]:
     if pair is not None and reference is not None:
         found[reference.secret] = f"{pair.manager}, by which its nodes know each other"
     return found
+
+
+def of_daemon(site: Site) -> list[str]:
+    """Names of the secrets that the daemon reads: TSIG keys, passwords of providers."""
+    found = [key.secret for key in site.keys.values()]
+    for item in site.wan.publish if site.wan else ():
+        found += [*([item.password] if item.password else []), *item.secrets.values()]
+    return sorted({reference.secret for reference in found})
 
 
 def auth(pair: Pair | None) -> SecretRef | None:

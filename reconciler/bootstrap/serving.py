@@ -13,18 +13,17 @@ from reconciler.bootstrap.text import NodeFile
 
 def node(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
     """node.yaml, and with it the repository and all folders."""
-    parts: list[str | Run] = [run(*install(files, ["etc/reconciler/node.yaml"]), prints="nothing; init keeps it")]
+    first = install(files, ["etc/reconciler/node.yaml"])
     shared = facts.shared
     if shared is None:
-        made = run("sudo reconciler init", prints="what was made, and next steps, which this file has too")
-        return Step("The node", (*parts, made))
+        made = run(*first, "sudo reconciler init", prints="what was made, and next steps, which this file has too")
+        return Step("The node", (made,))
     drbd = shared.drbd
     init = f"sudo reconciler init --mount {drbd.mount} --drbd {drbd.resource} --role {shared.pair.manager}"
     return Step(
         "The node",
         (
-            *parts,
-            run(f"sudo mkdir -p {drbd.mount}"),
+            run(*first, f"sudo mkdir -p {drbd.mount}"),
             "On **one** node, with the disk mounted:",
             run(
                 f"sudo drbdadm primary {drbd.resource}",
@@ -47,10 +46,10 @@ def servers(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
     if facts.has_bind:
         parts += ["BIND. Zones that will be served from the repository must not stand in named.conf any more."]
         parts += [run(*install(files, named))]
-    if facts.has_bind and not facts.bind_is_behind:
+    if facts.views:
         parts += [
-            "Where the state has views (`views:`, or an isolated network), no zone can stand outside of them, so "
-            "Debian's own have to go; named has what they say built in:",
+            "BIND has views here, and no zone can stand outside of them, so Debian's own have to go; named has the "
+            "root's servers and the empty reverse zones built in:",
             run("sudo sed -i '/named.conf.default-zones/d' /etc/bind/named.conf"),
         ]
     if local in files:
@@ -158,17 +157,17 @@ def ssh(facts: Facts, files: Mapping[str, NodeFile]) -> Step:
 
 def daemon(facts: Facts) -> Step:
     """Started on both nodes of a pair."""
-    parts: list[str | Run] = []
+    before: list[str] = []
     if facts.shared is None:
         instances = [unit for unit in facts.servers if "@" in unit]
-        enabled = [f"sudo systemctl enable {' '.join(instances)}"] if instances else []
-        parts = [run(*enabled, f"sudo systemctl restart {' '.join(facts.servers)}", prints="no failure")]
+        before += [f"sudo systemctl enable {' '.join(instances)}"] if instances else []
+        before += [f"sudo systemctl restart {' '.join(facts.servers)}"]
     told = "`standby`, and why" if facts.shared else "`primary`"
     return Step(
         "The daemon",
         (
-            *parts,
             run(
+                *before,
                 "sudo systemctl enable --now reconciler-helper.socket reconciler",
                 "sudo reconciler role",
                 prints=f"{told}",
@@ -187,7 +186,8 @@ def look(facts: Facts) -> Step:
         (
             run("sudo reconciler role", prints=primary),
             "On your own machine; then push the state there:",
-            run(clone, prints="`Cloning into 'network'...`"),
+            run(clone),
+            "After it, on the primary:" if facts.shared else "After it, here:",
             run("sudo reconciler status", prints="what is deployed, and no complaint"),
         ),
     )

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """Commands, and what shows that they have worked."""
+    """Commands, and what shows that they have worked; "" where that is no error."""
 
     commands: tuple[str, ...]
-    prints: str = "nothing"
+    prints: str = ""
 
 
 class Step(NamedTuple):
@@ -18,7 +18,7 @@ class Step(NamedTuple):
     parts: tuple[str | Run, ...]
 
 
-def run(*commands: str, prints: str = "nothing") -> Run:
+def run(*commands: str, prints: str = "") -> Run:
     """Commands in this order."""
     return Run(commands, prints)
 
@@ -33,5 +33,6 @@ def markdown(steps: Iterable[Step]) -> list[str]:
             if isinstance(part, str):
                 lines.append(part)
             else:
-                lines += [*(f"    {command}" for command in part.commands), "", f"Prints {part.prints}."]
+                lines += (f"    {command}" for command in part.commands)
+                lines += ["", f"Prints {part.prints}."] if part.prints else []
     return lines

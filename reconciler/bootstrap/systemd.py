@@ -40,6 +40,10 @@ def _pair(facts: Facts, shared: Shared) -> dict[str, list[str]]:
         # At shutdown heartbeat goes first, while the servers and the daemon can still write down what they hold.
         after = ("drbd.service", "reconciler.service", *(f"{unit}.service" for unit in facts.servers))
         found["heartbeat.service.d/reconciler.conf"] = section("Unit", ("After", after))
+    if shared.pair.manager == "keepalived" and facts.isolated:
+        # Its unit names the servers but these.
+        after = tuple(f"{unit}.service" for unit in facts.servers if "@" in unit)
+        found["reconciler-keepalived.service.d/reconciler.conf"] = section("Unit", ("After", after))
     mount = PurePosixPath(shared.drbd.mount)
     if not mount.parent.is_relative_to(_WRITABLE):
         # Never the mount itself: the service would keep it busy after the unmount.

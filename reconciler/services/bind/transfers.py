@@ -20,7 +20,7 @@ def statements(zone: SiteZone, own: Sequence[str] = (OWN_KEY,)) -> list[str]:
         return ["notify no;", f"allow-transfer {{ {' '.join(f'{key(name)};' for name in own)} }};"]
     told = (server(address, item.key) for item in zone.secondaries for address in item.address)
     mine = [f"{key(name)};" for name in own]
-    readers = [*mine, *_unique(reader for item in zone.secondaries for reader in _readers(item))]
+    readers = [*mine, *_unique(reader for item in zone.secondaries for reader in readers(item))]
     # `explicit`: the servers of NS records are not told. They may be ourselves, or others that do not copy from here.
     found = ["notify explicit;", f"also-notify {{ {' '.join(_unique(told))} }};"]
     found.append(f"allow-transfer {{ {' '.join(readers)} }};")
@@ -43,7 +43,7 @@ def key(name: str) -> str:
     return f"key {quote(name.lower())}"
 
 
-def _readers(item: Secondary) -> list[str]:
+def readers(item: Secondary) -> list[str]:
     """Who may copy: the key decides alone, so that the server may sit behind address translation."""
     return [f"{key(item.key)};"] if item.key else [f"{address.address};" for address in item.address]
 
