@@ -1,8 +1,10 @@
 """Sites whose nodes are set up in tests: each manager of a pair, each server alone, each address family."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from state_trees import tree_of
+import yaml
+from state_trees import documented, folder, tree_of
 
 from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.text import NodeFile
@@ -82,24 +84,115 @@ dns: {clients_ask: bind, authoritative: bind, nameservers: [malaria.example.org]
 """
 """BIND alone on one node, without an interface's name."""
 
+BEHIND = """\
+version: 1
+site: behind
+domain: example.net
+nodes:
+  ns1: {address: 198.51.100.2}
+  ns2: {address: 198.51.100.3}
+networks:
+  public:
+    interface: eth0
+    domain: example.net
+    ipv4: 198.51.100.0/24
+    ipv6: 2001:db8:a::/64
+    router: 198.51.100.1
+    virtual_ips: [198.51.100.4, "2001:db8:a::4"]
+dns:
+  clients_ask: dnsmasq
+  authoritative: bind
+  forwarders: [9.9.9.9]
+  nameservers: [ns1.example.net, ns2.example.org]
+  secondaries: [with_key, by_address]
+keys:
+  xfer: {secret: {secret: transfer}}
+secondaries:
+  with_key: {address: 203.0.113.53, key: xfer, primary: "198.51.100.4:4353", catalog: catalog.example.net}
+  by_address:
+    address: [203.0.113.54, "2001:db8:54::53"]
+    primary: ["198.51.100.2:5353", "198.51.100.3:5353", "[2001:db8:a::4]:4353"]
+pair:
+  manager: keepalived
+  drbd: {resource: r0, mount: /srv/drbd0, disks: {ns1: /dev/vdb, ns2: /dev/vdb}}
+"""
+"""Secondaries of BIND behind dnsmasq."""
+
+APART = """\
+version: 1
+site: apart
+domain: example.org
+nodes:
+  ns1: {address: [192.168.1.6, 192.168.3.6]}
+  ns2: {address: [192.168.1.7, 192.168.3.7]}
+networks:
+  internal:
+    interface: eth0
+    domain: internal.example.org
+    ipv4: 192.168.1.0/24
+    router: 192.168.1.1
+    virtual_ips: [192.168.1.4]
+    dhcp: {ranges: [192.168.1.100-192.168.1.199]}
+  guest:
+    interface: eth0.3
+    vlan: 3
+    isolated: yes
+    domain: guest.example.org
+    ipv4: 192.168.3.0/24
+    virtual_ips: [192.168.3.4]
+    dhcp: {ranges: [192.168.3.100-192.168.3.199]}
+  things:
+    interface: eth0.4
+    vlan: 4
+    isolated: yes
+    domain: things.example.org
+    ipv4: 192.168.4.0/24
+    virtual_ips: [192.168.4.4]
+dns:
+  clients_ask: dnsmasq
+  authoritative: bind
+  forwarders: [9.9.9.9]
+  nameservers: [ns1.internal.example.org]
+pair:
+  manager: keepalived
+  drbd: {resource: r0, mount: /srv/drbd0, disks: {ns1: /dev/vdb, ns2: /dev/vdb}}
+"""
+"""Two isolated networks, each with a dnsmasq of its own, before BIND."""
+
 SITES = {
     "home": ((EXAMPLES / "home/site.yaml").read_text(), "lsvm1"),
     "keepalived": (OFFICE, "ns1"),
     "pacemaker": (OFFICE.replace("manager: keepalived\n  auth: {secret: vrrp}", "manager: pacemaker"), "ns2"),
     "ipv6": (SIX, "two"),
     "single": (SINGLE, "malaria"),
+    "behind": (BEHIND, "ns1"),
+    "apart": (APART, "ns1"),
 }
 
 
-def state_of(site: str) -> State:
+def _every() -> Iterator[tuple[str, dict[str, str], str]]:
+    wholes = {path.name: folder(path) for path in sorted(EXAMPLES.iterdir()) if path.is_dir()}
+    for about, states in (("example", wholes), ("documented", documented())):
+        for name, files in states.items():
+            for node in yaml.safe_load(files["site.yaml"]).get("nodes", {}):
+                yield f"{about} {name} {node}", files, node
+
+
+EVERY = {name: (files, node) for name, files, node in _every()}
+"""Each node of each state that is shown to people: its files, and the node."""
+
+
+def state_of(site: str | Mapping[str, str]) -> State:
     """The state; it passes its checks."""
-    loaded = load(tree_of({"site.yaml": site}))
+    loaded = load(tree_of({"site.yaml": site} if isinstance(site, str) else site))
     assert loaded.state is not None, [str(problem) for problem in loaded.problems]
     built = build(loaded.state)
     assert built.site is not None, [str(problem) for problem in built.problems]
     return loaded.state
 
 
-def rendered(site: str, node: str, secrets: dict[str, str] = SECRETS) -> tuple[Facts, dict[str, NodeFile]]:
+def rendered(
+    site: str | Mapping[str, str], node: str, secrets: dict[str, str] = SECRETS
+) -> tuple[Facts, dict[str, NodeFile]]:
     """The node's files."""
     return tree(state_of(site), node, secrets)

@@ -1,5 +1,7 @@
 """State repositories for tests, from texts."""
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from hashlib import sha1
 from pathlib import Path
@@ -8,6 +10,9 @@ from reconciler.build import Built, build
 from reconciler.dns.records import RRset
 from reconciler.state.load import load
 from reconciler.state.tree import Blob, Tree
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def tree_of(files: Mapping[str, str]) -> Tree:
@@ -19,6 +24,19 @@ def tree_of(files: Mapping[str, str]) -> Tree:
 
 def folder(path: Path) -> dict[str, str]:
     return {str(file.relative_to(path)): file.read_text() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """The examples of docs/state.md: files by path, by name of the site that they belong to."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for fence in FENCE.finditer((ROOT / "docs/state.md").read_text()):
+        kind, _, name = fence["info"].partition(" ")
+        if kind in ("yaml", "dns", "conf"):
+            assert name, f"an example without the name of its file: {fence['body'][:60]!r}"
+            site, _, path = name.partition("/")
+            assert path not in found[site], f"{name} stands twice"
+            found[site][path] = fence["body"]
+    return found
 
 
 def built(files: Mapping[str, str]) -> Built:

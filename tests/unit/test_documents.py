@@ -2,13 +2,12 @@
 
 import re
 import shlex
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from state_trees import built
+from state_trees import FENCE, built, documented
 
 from reconciler.cli.main import cli
 from reconciler.config import BindSettings, DnsmasqSettings, NodeConfig
@@ -26,7 +25,6 @@ FORBIDDEN = re.compile(
 )
 """Nothing here depends on one machine, on one registry, or on how this was made."""
 
-FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 NO_COMMAND = re.compile(
     r"\s*\d+\.\d\d s  |"
@@ -73,19 +71,6 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def states() -> dict[str, dict[str, str]]:
-    """The examples of docs/state.md: files by path, by name of the site that they belong to."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for fence in FENCE.finditer(STATE):
-        kind, _, name = fence["info"].partition(" ")
-        if kind in ("yaml", "dns", "conf"):
-            assert name, f"an example without the name of its file: {fence['body'][:60]!r}"
-            site, _, path = name.partition("/")
-            assert path not in found[site], f"{name} stands twice"
-            found[site][path] = fence["body"]
-    return found
-
-
 @documents
 def test_commands_and_options_exist(path: Path) -> None:
     wrong = [f"reconciler {' '.join(words)}: {why}" for words in commands(path.read_text()) if (why := explain(words))]
@@ -122,14 +107,14 @@ def test_reference_is_what_the_program_prints() -> None:
     assert text == markdown(), "write it anew with scripts/reference.sh"
 
 
-@pytest.mark.parametrize("site", sorted(states()))
+@pytest.mark.parametrize("site", sorted(documented()))
 def test_examples_load_and_build(site: str) -> None:
-    result = built(states()[site])
+    result = built(documented()[site])
     assert result.site is not None, [str(problem) for problem in result.problems]
 
 
 def test_examples_give_the_names_that_the_text_tells() -> None:
-    result = built(states()["subnet"]).site
+    result = built(documented()["subnet"]).site
     assert result is not None
     pointers = {
         (owner, *rrset.rdatas)
