@@ -33,12 +33,7 @@ def files(facts: Facts) -> dict[str, NodeFile]:
         "",
         "# 1 while this node could not take disk or servers: it then gives up the addresses.",
         *block("vrrp_track_file reconciler_fault", "file /run/reconciler-ha/fault", "weight 0", "init_file 0"),
-        "",
-        *block(
-            f"vrrp_sync_group {GROUP}",
-            block("group", *(instance.name for instance in instances)),
-            block("track_file", "reconciler_fault"),
-        ),
+        *_together(instances),
     ]
     for instance in instances:
         lines += ["", *_instance(facts, shared, instance)]
@@ -61,6 +56,14 @@ def _global(facts: Facts) -> list[str]:
     )
 
 
+def _together(instances: Sequence[_Instance]) -> list[str]:
+    """Instances that move as one; `keepalived -t` says of a group of one that it is a mistake."""
+    if len(instances) == 1:
+        return []
+    names = block("group", *(instance.name for instance in instances))
+    return ["", *block(f"vrrp_sync_group {GROUP}", names, block("track_file", "reconciler_fault"))]
+
+
 def _instances(facts: Facts, shared: Shared) -> list[_Instance]:
     """One for each family that both nodes speak. What no instance of its family could carry moves beside another's."""
     found: dict[int, _Instance] = {}
@@ -73,7 +76,9 @@ def _instances(facts: Facts, shared: Shared) -> list[_Instance]:
             home = found.get(address.version)
             place = home.addresses if home else next(iter(found.values())).beside
             place.append(_address(address, link.interface))
-    return [instance for instance in found.values() if instance.addresses or instance.beside] or list(found.values())
+    used = [each for each in found.values() if each.addresses or each.beside] or list(found.values())
+    # reconciler-keepalived follows what has this name, be it a group or an instance.
+    return used if len(used) > 1 else [used[0]._replace(name=GROUP)]
 
 
 def _address(address: Interface, interface: str | None) -> str:
@@ -96,6 +101,7 @@ def _instance(facts: Facts, shared: Shared, instance: _Instance) -> list[str]:
         _authentication(facts, instance),
         f"unicast_src_ip {instance.own}",
         block("unicast_peer", str(instance.peer)),
+        block("track_file", "reconciler_fault") if instance.name == GROUP else [],
         *([block("virtual_ipaddress", *instance.addresses)] if instance.addresses else []),
         *([block("virtual_ipaddress_excluded", *instance.beside)] if instance.beside else []),
     )

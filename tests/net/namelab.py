@@ -7,6 +7,7 @@ from pathlib import Path
 
 from servers import wait_until
 
+from reconciler.demo.lan import Client
 from reconciler.services.bind.query import Server
 
 
@@ -36,16 +37,26 @@ class Authority:
 
     def start(self) -> None:
         self._configure()
-        argv = [str(self._program), "-f", "-n", "1", "-c", str(self.folder / "named.conf")]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self._alive, what=f"named at {self.address}")
+
+    def serve_on(self, client: Client, zones: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Serve zones on a client that has the address; who calls waits for it, and ends it."""
+        self.zones = dict(zones)
+        self._configure()
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(client.command(*self._argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(60)
             self._process = None
+
+    @property
+    def _argv(self) -> list[str]:
+        return [str(self._program), "-f", "-n", "1", "-c", str(self.folder / "named.conf")]
 
     def _alive(self) -> bool:
         assert self._process is not None and self._process.poll() is None, (self.folder / "log").read_text()

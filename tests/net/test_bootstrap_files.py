@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from bootstrap_programs import CHECKERS, HEARTBEAT, Node
-from bootstrap_sites import OFFICE, SECRETS, SITES, SIX, rendered, state_of
+from bootstrap_sites import EVERY, OFFICE, SECRETS, SITES, SIX, rendered, state_of
 
 from reconciler.bootstrap import folder
 
@@ -31,15 +32,19 @@ ASKED = [name for name, (path, _) in CHECKERS.items() if path != "etc/ha.d" or n
 with_heartbeat = pytest.mark.skipif(no_heartbeat, reason="heartbeat is not installed")
 
 
-def written(path: Path, site: str, name: str, secrets: dict[str, str] = SECRETS) -> Node:
+def written(path: Path, site: str | Mapping[str, str], name: str, secrets: dict[str, str] = SECRETS) -> Node:
     facts, files = rendered(site, name, secrets)
     folder.write(path / "node", files)
     return Node(path / "node", facts)
 
 
-@pytest.mark.parametrize("site", SITES)
+# Without those that say of no router, or forwarder, whom a node could ask (tests/unit/test_bootstrap.py).
+ALL = {**SITES, **{name: found for name, found in EVERY.items() if not name.startswith("documented secondaries")}}
+
+
+@pytest.mark.parametrize("site", ALL)
 def test_every_file_passes_its_program(site: str, tmp_path: Path) -> None:
-    node = written(tmp_path, *SITES[site])
+    node = written(tmp_path, *ALL[site])
     asked = 0
     for name in ASKED:
         path, check = CHECKERS[name]

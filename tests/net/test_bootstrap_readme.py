@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}"),
 ]
 
-FOLLOWED = ("sudo install ", "sudo sh users.sh", "sudo systemd-sysusers", "id ", "test -e ", "sudo test -e ")
+FOLLOWED = ("put", "sudo install ", "sudo sh users.sh", "sudo systemd-sysusers", "id ", "test -e ", "sudo test -e ")
 FOLLOWED += (
     "sudo ssh-keygen",
     "sudo sshd -t",
@@ -58,7 +58,7 @@ def run(tmp_path: Path, site: str, script: str, secrets: dict[str, str]) -> tupl
     return node, inside(node, script)
 
 
-@pytest.mark.parametrize("site", ["home", "keepalived", "pacemaker", "single"])
+@pytest.mark.parametrize("site", ["home", "keepalived", "pacemaker", "single", "behind", "apart"])
 def test_its_commands_put_every_file_in_place(tmp_path: Path, site: str) -> None:
     """Each ends well, in this order; then the machine has all files with their modes, and secrets are made."""
     secrets = {"drbd": "first", "heartbeat": "first", "vrrp": "first"}
@@ -73,8 +73,10 @@ def test_its_commands_put_every_file_in_place(tmp_path: Path, site: str) -> None
     assert "FAILED" not in words, words
     for path in placed:
         assert f"{files[path].mode:o} /{path}\n" in words, words
-    sizes = {"home": ["600 32", "600 32"], "keepalived": ["600 32", "600 8"], "pacemaker": ["600 32"], "single": []}
-    assert [line for line in words.splitlines() if line.startswith("600 ") and "/" not in line] == sizes[site]
+    sizes = {"home": ["600 32", "600 32", "640 0"], "keepalived": ["600 32", "600 8"], "pacemaker": ["600 32"]}
+    sizes |= {"single": [], "behind": ["640 0"], "apart": []}
+    found = [line for line in words.splitlines() if line.startswith(("600 ", "640 ")) and "/" not in line]
+    assert sorted(found) == sizes[site]
 
 
 FIREWALL = """

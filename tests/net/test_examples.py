@@ -15,6 +15,7 @@ from nodes import ENVIRONMENT, Clone, status
 from state_trees import built, folder
 
 from reconciler.demo.lan import Client, Lan
+from reconciler.demo.named import NamedServer
 from reconciler.demo.pocket import PocketSite
 from reconciler.dns.records import Key
 from reconciler.services.dnsmasq.served import Mode, expected
@@ -55,13 +56,19 @@ def asked(client: Client | None, server: str, port: int, keys: Iterable[Key]) ->
 
 
 @contextmanager
-def serving(tmp_path: Path, name: str, *, named: str = "", **options: Any) -> Iterator[PocketSite]:
+def serving(
+    tmp_path: Path, name: str | Path, *, named: str = "", instead: NamedServer | None = None, **options: Any
+) -> Iterator[PocketSite]:
     """A node that has taken a push of this example, without what would ask the world for the public address.
 
-    named: further options of its named.
+    name: of the example, or a folder. named: further options of its named; instead: another one in its place.
     """
+    if instead:
+        options["settings"] = {**options.get("settings", {}), "bind": instead.settings().model_dump()}
     node = PocketSite(tmp_path / "node", **options)
-    if node.named:
+    if instead:
+        node.named = instead
+    elif node.named:
         node.named.options = named
         node.named.configure()
     (node.folder / "secrets").mkdir(parents=True)

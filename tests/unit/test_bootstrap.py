@@ -540,6 +540,9 @@ def test_isolated_networks_have_what_their_dnsmasq_needs(tmp_path: Path):
             "DNSMASQ_EXCEPT": "lo",
             "IGNORE_RESOLVCONF": "yes",
         }
+        # Root's alone to change, and where the restart helper looks for it.
+        assert files[f"etc/default/dnsmasq.{name}"].mode == 0o644
+        assert " --instances /etc/default/dnsmasq.\n" in (ROOT / "systemd/reconciler-helper@.service").read_text()
         assert str(own.lease_file) == f"/srv/drbd0/reconciler/leases/dnsmasq-{name}.leases"
         assert ip_address(own.address).is_loopback
         asked.add(own.address)

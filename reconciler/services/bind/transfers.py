@@ -20,14 +20,14 @@ def statements(zone: SiteZone, own: Sequence[str] = (OWN_KEY,)) -> list[str]:
         return ["notify no;", f"allow-transfer {{ {' '.join(f'{key(name)};' for name in own)} }};"]
     told = (server(address, item.key) for item in zone.secondaries for address in item.address)
     mine = [f"{key(name)};" for name in own]
-    readers = [*mine, *_unique(reader for item in zone.secondaries for reader in readers(item))]
+    allowed = [*mine, *_unique(reader for item in zone.secondaries for reader in readers(item))]
     # `explicit`: the servers of NS records are not told. They may be ourselves, or others that do not copy from here.
     found = ["notify explicit;", f"also-notify {{ {' '.join(_unique(told))} }};"]
-    found.append(f"allow-transfer {{ {' '.join(readers)} }};")
+    found.append(f"allow-transfer {{ {' '.join(allowed)} }};")
     if (
         zone.zone.is_catalog
     ):  # It lists every zone, internal ones too (RFC 9432 section 7); this host verifies what it serves.
-        found.append(f"allow-query {{ localhost; {' '.join(readers)} }};")
+        found.append(f"allow-query {{ localhost; {' '.join(allowed)} }};")
     return found
 
 
