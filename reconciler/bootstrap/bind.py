@@ -73,13 +73,11 @@ def _clients(facts: Facts) -> Iterator[str]:
     """Whom names of others are looked up for: this site's networks, and clients of views that say so."""
     yield "localhost"
     # A prefix that moves is known by the interface only.
-    if any(link.network.delegated for link in facts.links):
-        yield "localnets"
-    found = [str(prefix) for link in facts.links for prefix in link.prefixes]
-    for view in facts.site.views.values():
-        if view.recursion:
-            prefixes = (each for each in view.clients if isinstance(each, IPv4Network | IPv6Network))
-            found += [str(prefix) for prefix in prefixes if not _everybody(prefix)]
+    found = ["localnets"] if any(link.network.delegated for link in facts.links) else []
+    found += [str(prefix) for link in facts.links for prefix in link.prefixes]
+    for client in (client for view in facts.site.views.values() if view.recursion for client in view.clients):
+        if client == "localnets" or (not isinstance(client, str) and not _everybody(client)):
+            found.append(str(client))
     yield from dict.fromkeys(found)
 
 

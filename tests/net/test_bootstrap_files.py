@@ -38,8 +38,7 @@ def written(path: Path, site: str | Mapping[str, str], name: str, secrets: dict[
     return Node(path / "node", facts)
 
 
-# Without those that say of no router, or forwarder, whom a node could ask (tests/unit/test_bootstrap.py).
-ALL = {**SITES, **{name: found for name, found in EVERY.items() if not name.startswith("documented secondaries")}}
+ALL = {**SITES, **EVERY}
 
 
 @pytest.mark.parametrize("site", ALL)

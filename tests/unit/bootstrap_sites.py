@@ -1,7 +1,9 @@
 """Sites whose nodes are set up in tests: each manager of a pair, each server alone, each address family."""
 
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import yaml
 from state_trees import documented, folder, tree_of
@@ -174,8 +176,18 @@ def _every() -> Iterator[tuple[str, dict[str, str], str]]:
     wholes = {path.name: folder(path) for path in sorted(EXAMPLES.iterdir()) if path.is_dir()}
     for about, states in (("example", wholes), ("documented", documented())):
         for name, files in states.items():
-            for node in yaml.safe_load(files["site.yaml"]).get("nodes", {}):
-                yield f"{about} {name} {node}", files, node
+            site = yaml.load(files["site.yaml"], Loader=yaml.BaseLoader)
+            whole = _with_node(site) if about == "documented" else site
+            for node in whole["nodes"]:
+                yield f"{about} {name} {node}", {**files, "site.yaml": yaml.safe_dump(whole, sort_keys=False)}, node
+
+
+def _with_node(site: dict[str, Any]) -> dict[str, Any]:
+    """Examples about something else say nothing of nodes, nor whom these could ask."""
+    prefixes = [IPv4Network(each["ipv4"]) for each in site.get("networks", {}).values() if "ipv4" in each]
+    site.setdefault("nodes", {"ns1": {"address": [str(prefix[6]) for prefix in prefixes]}})
+    site.setdefault("dns", {}).setdefault("forwarders", ["9.9.9.9"])
+    return site
 
 
 EVERY = {name: (files, node) for name, files, node in _every()}
