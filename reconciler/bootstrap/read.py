@@ -157,8 +157,8 @@ def _notes(state: State, links: tuple[Link, ...], node: str) -> Iterator[str]:
     moving = [str(virtual.ip) for link in links for virtual in link.virtual]
     if moving and state.site.pair is None:
         yield (
-            f"{', '.join(moving)} of `virtual_ips:` is on no interface by these files: without `pair:` nothing moves it. "
-            "Put it there yourself on the node that serves (`ip address add`)."
+            f"{', '.join(moving)} of `virtual_ips:` is on no interface by these files: without `pair:` nothing moves "
+            "it. Put it there yourself on the node that serves (`ip address add`)."
         )
     for address in _addresses(state)[node]:
         if not any(address == own.ip for link in links for own in link.own):
