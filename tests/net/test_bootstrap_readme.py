@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from bootstrap_programs import ROOT, Node, Said, inside
-from bootstrap_sites import SITES, rendered
+from bootstrap_sites import EXAMPLES, SITES, rendered
 
 from reconciler.bootstrap import folder
 
@@ -79,17 +79,19 @@ def test_its_commands_put_every_file_in_place(tmp_path: Path, site: str) -> None
     assert sorted(found) == sizes[site]
 
 
-FIREWALL = """
+CLIENTS = """
 ip address add 192.168.1.4/24 dev enp2s1; ip address add 192.168.3.4/24 dev enp2s1.3
 ip netns add lan; ip link set peer0 netns lan; ip netns add guest; ip link set peer1 netns guest
 ip -n lan address add 192.168.1.50/24 dev peer0; ip -n lan link set peer0 up
 ip -n lan route add default via 192.168.1.6
 ip -n guest address add 192.168.3.50/24 dev peer1; ip -n guest link set peer1 up
 ip -n guest route add default via 192.168.3.6
+"""
+FIREWALL = f"""{CLIENTS}
 dnsmasq -C /dev/null --user=root --pid-file=/run/dnsmasq.pid --no-resolv --no-hosts --address=/x.example/192.0.2.1
-ask() { echo "$1 $2 $(ip netns exec $1 dig +short +time=1 +tries=2 $3 @$2 x.example | grep -c 192.0.2.1)"; }
-all() { for way in +notcp +tcp; do ask guest 192.168.3.4 $way; ask guest 192.168.3.6 $way; ask guest 192.168.1.4 $way
-    ask guest 192.168.1.6 $way; ask lan 192.168.1.4 $way; ask lan 192.168.3.4 $way; done; }
+ask() {{ echo "$1 $2 $(ip netns exec $1 dig +short +time=1 +tries=2 $3 @$2 x.example | grep -c 192.0.2.1)"; }}
+all() {{ for way in +notcp +tcp; do ask guest 192.168.3.4 $way; ask guest 192.168.3.6 $way; ask guest 192.168.1.4 $way
+    ask guest 192.168.1.6 $way; ask lan 192.168.1.4 $way; ask lan 192.168.3.4 $way; done; }}
 echo open; all
 nft -f etc/nftables.d/reconciler.nft
 echo closed; all
@@ -109,3 +111,37 @@ def test_the_firewall_keeps_isolated_clients_at_their_own_addresses(tmp_path: Pa
     assert after.splitlines() == [*(f"{each} {one}" for each, one in zip(asked * 2, answers, strict=True)), "ping"], (
         words
     )
+
+
+SERVERS = f"""{CLIENTS}
+mount -t tmpfs tmpfs /srv; mkdir -p /etc/dnsmasq.d /srv/drbd0/reconciler/leases /srv/drbd0/reconciler/dnsmasq/isolated
+cp etc/default/dnsmasq* /etc/default/; rm -f /etc/dnsmasq.d/*; cp etc/dnsmasq.d/* /etc/dnsmasq.d/
+{sys.executable} -m reconciler.cli.main render {EXAMPLES}/home -o /run/out --config etc/reconciler/node.yaml >/dev/null
+cp -r /run/out/dnsmasq/. /srv/drbd0/reconciler/dnsmasq/
+cp -r /run/out/dnsmasq@guest /srv/drbd0/reconciler/dnsmasq/isolated/guest
+cd /srv/drbd0/reconciler/dnsmasq; sed -i /^dhcp-script=/d dnsmasq.conf isolated/guest/dnsmasq.conf; cd "$OLDPWD"
+start() {{ (. "/etc/default/dnsmasq${{1:+.$1}}"
+    dnsmasq -x "/run/dnsmasq$1.pid" -u root ${{DNSMASQ_EXCEPT:+-I $DNSMASQ_EXCEPT}} ${{CONFIG_DIR:+-7 $CONFIG_DIR}} \\
+        ${{DNSMASQ_OPTS-}} --local-service) || echo "dnsmasq $1 does not start"; }}
+start ''; start guest
+nft -f etc/nftables.d/reconciler.nft
+ask() {{ echo "$1 $2 $3" $(ip netns exec "$1" dig +time=5 +tries=2 "@$2" "$3" |
+    sed -n 's/.*status: \\([A-Z]*\\).*/\\1/p'); }}
+echo asked; for name in nas.internal doorbell.guest; do
+    ask lan 192.168.1.4 $name.thesteins.org; ask guest 192.168.3.4 $name.thesteins.org; done
+dig +short +time=5 @127.0.0.1 nas.internal.thesteins.org A; dig +short +time=5 @127.0.1.3 doorbell.guest.thesteins.org A
+"""
+"""As Debian's `systemd-helper exec` starts a dnsmasq, with what /etc/default says."""
+
+
+def test_both_dnsmasqs_run_with_what_bootstrap_and_the_daemon_write(tmp_path: Path) -> None:
+    _, said = run(tmp_path, "home", SERVERS, {})
+    assert said.text.rpartition("asked\n")[2].splitlines() == [
+        "lan 192.168.1.4 nas.internal.thesteins.org NOERROR",
+        "guest 192.168.3.4 nas.internal.thesteins.org NXDOMAIN",
+        "lan 192.168.1.4 doorbell.guest.thesteins.org NOERROR",
+        "guest 192.168.3.4 doorbell.guest.thesteins.org NOERROR",
+        # As node.yaml has it that they are asked.
+        "192.168.1.41",
+        "192.168.3.40",
+    ], said.text
