@@ -59,3 +59,10 @@ def words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
+
+
+def visible(text: str) -> str:
+    """A text that may come from files, servers or pushes, for a terminal: control characters could steer it."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)

@@ -13,7 +13,7 @@ from reconciler import node_role
 from reconciler.config import DEFAULT_PATH, NodeConfig, load
 from reconciler.daemon.client import ask
 from reconciler.daemon.protocol import Request
-from reconciler.errors import Refused
+from reconciler.errors import Refused, visible
 from reconciler.role.base import Role
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +50,7 @@ def json_option(function: F) -> F:
 
 def show(text: str) -> None:
     """Print one report line, coloured on a terminal."""
+    text = visible(text)
     for pattern, colour in _COLOURS:
         if pattern.search(text):
             click.secho(text, fg=colour)

@@ -17,7 +17,7 @@ from reconciler.daemon.node import assemble
 from reconciler.doctor.examine import CHECKS, SETTINGS, examine, without_settings
 from reconciler.doctor.finding import Finding, Level, broken, chapter, well
 from reconciler.doctor.node import Node, daemon_account
-from reconciler.errors import ConfigError, Temporary
+from reconciler.errors import ConfigError, Temporary, visible
 from reconciler.site import Site
 
 _COLOURS = {Level.WELL: "green", Level.SKIPPED: None, Level.WARNING: "yellow", Level.BROKEN: "red"}
@@ -143,17 +143,12 @@ def _as_text(findings: Iterable[Finding]) -> Level:
 
 def _print(item: Finding) -> None:
     head = click.style(f"{item.level:<8}", fg=_COLOURS[item.level])
-    lines = _visible(item.what).splitlines() or [""]
+    lines = visible(item.what).splitlines() or [""]
     click.echo(f"{head} {item.check:<14} {lines[0]}")
     for line in lines[1:]:
         click.echo(f"{'':<24}{line}")
     for line in item.remedy.splitlines():
-        click.echo(f"    {_visible(line)}")
-
-
-def _visible(text: str) -> str:
-    """Texts may come from files and servers: control characters could steer the terminal."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+        click.echo(f"    {visible(line)}")
 
 
 def _worst(found: list[Finding]) -> Level:

@@ -92,13 +92,8 @@ def command(
 
 
 def _write(joined: Joined, output: Path, report: Path, secrets: Path | None) -> None:
-    """The report first, so that there is no state without it."""
-    report.write_text(told.report(joined), encoding="utf-8")
-    try:
+    with write.beside(report, told.report(joined)):
         write.write(output, joined.settled.files, joined.secrets, secrets)
-    except BaseException:
-        report.unlink()
-        raise
 
 
 def _inputs(given: _Inputs, root: Path | None) -> _Inputs:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, visible
 
 _COMMANDS = {
     "check": "Check a state repository's working copy.",
@@ -91,14 +91,15 @@ def main() -> None:
         click.echo("stopped", err=True)
         code = 130
     except ReconcilerError as error:
-        click.echo(f"reconciler: {error}", err=True)
+        click.echo(f"reconciler: {visible(str(error))}", err=True)
         code = 1
     except BrokenPipeError:
         # The reader went away (`reconciler log | head`); leave nothing for the interpreter to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:
-        click.echo(f"reconciler: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
+        text = f"{error.filename or 'input/output'}: {error.strerror or error}"
+        click.echo(f"reconciler: {visible(text)}", err=True)
         code = 1
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]

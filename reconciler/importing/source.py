@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -66,15 +67,7 @@ class Source:
 
     def data(self, path: str) -> bytes:
         """A file's bytes. Raises Unreadable."""
-        place = self.place(path)
-        try:
-            if place.exists() and not place.is_file():
-                raise Unreadable("not a file")
-            if place.exists() and place.stat().st_size > LIMIT:
-                raise Unreadable(f"larger than {LIMIT // 2**20} MiB")
-            return place.read_bytes()
-        except OSError as error:
-            raise Unreadable(words(OSError(error.errno, error.strerror))) from None
+        return read(self.place(path), LIMIT)
 
     def text(self, path: str) -> Text:
         """A file's text. Raises Unreadable."""
@@ -85,6 +78,26 @@ class Source:
             return Text(data.decode("utf-8").removeprefix("\ufeff"))
         except UnicodeDecodeError:
             return Text(data.decode("latin-1"), latin1=True)
+
+
+def read(place: Path, limit: int) -> bytes:
+    """A regular file of at most `limit` bytes, and no more of it than its size says. Raises Unreadable.
+
+    What the kernel makes up has the size 0, and a read of it may wait for ever (/proc/kmsg, trace_pipe).
+    """
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not a regular file")
+            if status.st_size > limit:
+                raise Unreadable(f"it has more than {limit} bytes")
+            return stream.read(status.st_size)
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from None
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
 
 
 def shown(line: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from reconciler.errors import visible
 from reconciler.importing.found import Fate
 from reconciler.importing.join import Joined
 from reconciler.importing.proof import Finding
@@ -15,8 +16,17 @@ _SHOWN = 100
 """Lines of one kind on a terminal."""
 
 
+_LONGEST = 400
+"""Characters of one text: names in the old files may have any length."""
+
+
 def _line(word: str, text: str) -> str:
-    return f"{word:<9} {text}"
+    return f"{word:<9} {_short(text)}"
+
+
+def _short(text: str) -> str:
+    """Fit for a terminal, whatever stands in the old files."""
+    return visible(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…").replace("\n", " ")
 
 
 def summary(joined: Joined, most: int = _SHOWN) -> Iterator[str]:
@@ -63,12 +73,12 @@ def findings(found: list[Finding]) -> Iterator[str]:
     for item in found:
         yield _line("same" if item.same else "differs", item.what)
         for text in item.details:
-            yield f"{'':<9}   {text}"
+            yield f"{'':<9}   {_short(text)}"
 
 
 def report(joined: Joined) -> str:
     """Every line of input and what became of it."""
-    lines = [f"{line.path}:{line.number}: {line.fate}: {line.text}  ({line.note})" for line in joined.lines]
+    lines = [_short(f"{line.path}:{line.number}: {line.fate}: {line.text}  ({line.note})") for line in joined.lines]
     return "\n".join([*summary(joined, sys.maxsize), "", "Every line:", *lines, ""])
 
 

@@ -35,10 +35,40 @@ def write(
                 (made / path).parent.mkdir(parents=True, exist_ok=True)
                 (made / path).write_bytes(data)
             made.chmod(0o777 & ~_umask())
-            made.rename(folder.absolute())
+            _put(made, folder)
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             raise
+
+
+def _put(made: Path, folder: Path) -> None:
+    try:
+        made.rename(folder.absolute())
+    except OSError:
+        check_free(folder)  # Somebody else was faster.
+        raise
+
+
+@contextlib.contextmanager
+def beside(path: Path, text: str) -> Iterator[None]:
+    """Have a text ready beside `path`, which it replaces once what is done meanwhile has gone well.
+
+    A device, such as /dev/stdout, is written to.
+    """
+    if path.exists() and not path.is_file():
+        yield
+        path.write_text(text, encoding="utf-8")
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.absolute().parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(handle, 0o666 & ~_umask())
+            stream.write(text)
+        yield
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _umask() -> int:
@@ -60,15 +90,23 @@ def _secrets(secrets: Iterable[FoundSecret], folder: Path) -> Iterator[None]:
             path = folder / secret.name
             if path.exists() and path.read_text(encoding="utf-8", errors="replace").rstrip("\n") == secret.value:
                 continue
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            except FileExistsError:
-                raise Refused(f"{path} is there with another content; move it away, or name another folder") from None
+            _write_secret(path, secret.value)
             made.append(path)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(f"{secret.value}\n")
         yield
     except BaseException:
         for path in made:
             path.unlink(missing_ok=True)
         raise
+
+
+def _write_secret(path: Path, value: str) -> None:
+    """Whole or not at all, and over nothing that is there: whoever is killed here can begin anew."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(f"{value}\n")
+        path.hardlink_to(name)
+    except FileExistsError:
+        raise Refused(f"{path} is there with another content; move it away, or name another folder") from None
+    finally:
+        Path(name).unlink()

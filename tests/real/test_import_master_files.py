@@ -278,7 +278,7 @@ def test_relative_includes_begin_at_named_conf_where_named_has_no_directory(tmp_
         ("x BOGUS 1\n", "db:5: named-compilezone: "),
         ("$INCLUDE missing\n", "db:5: $INCLUDE: "),
         ("$INCLUDE db\n", "db:5: $INCLUDE: db includes itself"),
-        ("$INCLUDE /dev/zero\n", "db:5: $INCLUDE: /dev/zero is not a regular file"),
+        ("$INCLUDE /dev/zero\n", "db:5: $INCLUDE: /dev/zero cannot be read: not a regular file"),
         ('"$INCLUDE" /etc/passwd\n', "db:5: "),
         ("( $include /etc/passwd )\n", "db:5: "),
         ("x A 192.0.2.1\r$INCLUDE db\n", "db:5: $INCLUDE: db includes itself"),

@@ -274,7 +274,7 @@ view chaos CH {{ zone "bind" {{ type master; file "x"; }}; }};
         ('zone "example.org" CH { type master; file "db"; };', "class CH is not served"),
         ('zone "b\u00fcro.example" { type master; file "db"; };', "ASCII"),
         ('zone "example.org" { type master; file "missing"; };', "missing cannot be read: No such file"),
-        ('zone "example.org" { type master; file "/dev/zero"; };', "is not a regular file"),
+        ('zone "example.org" { type master; file "/dev/zero"; };', "not a regular file"),
         ('zone "example.org" { type redirect; file "db"; };', "of type redirect"),
         ('zone "example.org" { };', "of type none"),
         ('zone { type master; file "db"; };', ""),

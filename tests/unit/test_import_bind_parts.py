@@ -104,7 +104,7 @@ def test_includes_follow_the_directory_as_named_does(tmp_path: Path) -> None:
         ('\n include "two";', "two:1:1: {}/named.conf includes itself"),
         ('include "missing";', "missing cannot be read: No such file"),
         ('include "*.nothing";', "no file is called"),
-        ('include "/dev/zero";', "/dev/zero is not a regular file"),
+        ('include "/dev/zero";', "/dev/zero cannot be read: not a regular file"),
         ('include "deep0";', "deeper than 20 levels"),
     ],
 )

@@ -1,12 +1,18 @@
 """Whatever stands in the old files: a state that the checks let through, or one sentence; never anything else."""
 
+import os
 import tempfile
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, Refused
+from reconciler.importing import source, told
+from reconciler.importing.bind.compiled import compiled
+from reconciler.importing.bind.places import Places
 from reconciler.importing.ddclient import read_ddclient
 from reconciler.importing.dnsmasq.read import read_dnsmasq
 from reconciler.importing.found import FoundDhcp, FoundDns, FoundWan
@@ -100,3 +106,38 @@ def test_ddclient(lines: list[str]) -> None:
             assert "has mistakes" not in str(error), error
             return
     assert joined.settled.site.name == "test"
+
+
+@pytest.mark.parametrize(
+    "name", ["/dev/zero", "/proc/kmsg", "/proc/self/mem", "fifo", "loop", "folder", "sparse", "a\0b"]
+)
+def test_files_that_never_end_or_never_answer(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    with (tmp_path / "sparse").open("wb") as stream:
+        stream.truncate(1 << 40)
+    started = time.monotonic()
+    try:
+        assert source.read(tmp_path / name, source.LIMIT) == b"", "what the kernel makes up has no size"
+    except source.Unreadable as error:
+        assert str(error)
+    assert time.monotonic() - started < 30
+
+
+def test_a_journal_that_would_be_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "db").write_text("@ 60 IN SOA a. b. 1 1 1 1 1\n@ 60 IN NS a.\n")
+    os.mkfifo(tmp_path / "db.jnl")
+    (tmp_path / "named.conf").write_text('zone "example.org" { type master; file "db"; };')
+    with pytest.raises(Refused, match="no journal"):
+        compiled("example.org", tmp_path / "db", Places(tmp_path / "named.conf"))
+
+
+def test_what_is_said_is_short_and_steers_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("10.0.0.1 " + "a" * 100_000 + "\n")
+    (tmp_path / "conf").write_text("conf-file=/x\x1b[2J\naddn-hosts=/y\x9b2J\naddn-hosts=/hosts\n")
+    found = read_dnsmasq("/conf", root=tmp_path)
+    joined = join(FoundDns(), found, FoundWan(), site="test", progress=silent)
+    lines = [*told.summary(joined), *told.report(joined).splitlines()]
+    assert any("/x\ufffd[2J" in line for line in lines), lines
+    assert all(line.isprintable() and len(line) < 500 for line in lines)

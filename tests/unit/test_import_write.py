@@ -1,5 +1,6 @@
 """What the import writes: YAML that reads back as it was, all files or none, secrets apart."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Refused
 from reconciler.importing.found import FoundSecret
-from reconciler.importing.write import write
+from reconciler.importing.write import beside, write
 from reconciler.importing.yamltext import Unwritable, dump
 from reconciler.state import yaml
 from reconciler.state.text import UNWANTED
@@ -114,3 +115,35 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path, broken: str) -> N
 def test_a_secret_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(Refused, match="cannot be the name"):
         write(tmp_path / "new", {}, [FoundSecret(name, "x")], tmp_path / "secrets")
+
+
+def test_who_is_killed_while_a_secret_is_written_can_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed: nothing is cleaned up."""
+    secrets = [FoundSecret("a", "s3cret")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "new", {"site.yaml": b"x"}, secrets, tmp_path / "secrets")
+    assert not (tmp_path / "secrets/a").exists()
+    write(tmp_path / "new", {"site.yaml": b"x"}, secrets, tmp_path / "secrets")
+    assert (tmp_path / "secrets/a").read_text() == "s3cret\n"
+
+
+def test_the_second_of_two_imports_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    folder, report = tmp_path / "new", tmp_path / "new-import.txt"
+    with pytest.raises(Refused, match="not an empty folder"), beside(report, "second"):
+        with beside(report, "first"):
+            write(folder, {"site.yaml": b"first"}, (), None)
+        write(folder, {"site.yaml": b"second"}, (), None)
+    assert (folder / "site.yaml").read_bytes() == b"first"
+    assert report.read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "new-import.txt"]
+
+
+def test_a_report_may_go_to_a_device() -> None:
+    with beside(Path(os.devnull), "text"):
+        pass
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)

@@ -57,7 +57,7 @@ def compiled(name: str, path: Path, places: Places, journal: Path | None = None)
         output = folder / "zone.out"
         journal = journal or zonefile.journal(path)
         argv = [*_COMPILE, *(("-f", "raw") if sources.raw else ())]
-        argv += ["-J", str(journal)] if journal.exists() else []
+        argv += ["-J", str(journal)] if _has_something(journal) else []
         argv += ["-o", str(output), "--", name, str(moved.get(path, path))]
         done = _run(argv, path)
         said = done.text
@@ -67,6 +67,15 @@ def compiled(name: str, path: Path, places: Places, journal: Path | None = None)
         if done.code or not output.exists():
             raise Refused(_reason(path, remarks))
         return Compiled(output.read_text(encoding="utf-8"), remarks, sources)
+
+
+def _has_something(journal: Path) -> bool:
+    """Raises Refused for what named-compilezone could wait for."""
+    if not journal.exists():
+        return False
+    if not journal.is_file():
+        raise Refused(f"{plain(str(journal))} is not a regular file, so it is no journal")
+    return journal.stat().st_size > 0
 
 
 def _run(argv: list[str], path: Path) -> tools.Completed:

@@ -1,10 +1,11 @@
 """Where the files lie that named.conf names: on this machine, or in a folder that stands for another's `/`."""
 
-import stat
 from pathlib import Path
 
 from reconciler.errors import Refused
+from reconciler.importing import source
 from reconciler.importing.bind.syntax import plain
+from reconciler.importing.source import Unreadable
 
 
 class Places:
@@ -64,16 +65,7 @@ class Places:
 
 def read(path: Path, limit: int) -> bytes:
     """A regular file of at most `limit` bytes. Raises Refused with the path."""
-    name = plain(str(path))
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{name} is not a regular file")
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Refused(f"{name} cannot be read: {reason}") from None
-    if len(data) > limit:
-        raise Refused(f"{name} has more than {limit} bytes")
-    return data
+        return source.read(path, limit)
+    except Unreadable as error:
+        raise Refused(f"{plain(str(path))} cannot be read: {error}") from None

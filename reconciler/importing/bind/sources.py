@@ -65,6 +65,8 @@ class Sources(NamedTuple):
 def gather(path: Path, places: Places) -> Sources:
     """Read a zone's files. Raises Refused with file and line for what must not be given to named-compilezone."""
     data = read(path, MAX_BYTES)
+    if not data:  # Or one that the kernel makes up, for which named-compilezone would wait.
+        raise Refused(f"{plain(str(path))} is empty")
     if data.startswith(_RAW):
         return Sources(path, {path: Source(path, data, size=len(data))}, raw=True)
     files: dict[Path, Source] = {}
