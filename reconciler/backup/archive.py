@@ -19,7 +19,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """The archive of these files, by their names inside."""
+    """The archive of these files, by their names inside. Raises Refused for more than could be read again."""
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
@@ -27,6 +27,8 @@ def pack(files: Mapping[str, bytes]) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), _MODE
             tar.addfile(entry, io.BytesIO(content))
+    if output.tell() > LARGEST:
+        raise Refused(f"the backup would have more than {LARGEST >> 20} MiB, which cannot be restored; `git gc` first?")
     return output.getvalue()
 
 
@@ -36,7 +38,8 @@ def unpack(data: bytes, name: str) -> dict[str, bytes]:
         raise Refused(f"{name} is larger than {LARGEST >> 20} MiB; no backup is")
     try:
         files = dict(_members(data, name))
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, UnicodeError) as error:
+    # tarfile calls itself for each header that is about the next one.
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, UnicodeError, RecursionError) as error:
         raise Refused(f"{name} is no backup, or cut: {error}") from None
     sums = files.pop(CHECKSUMS, b"").decode("utf-8", "replace")
     wanted = {match[2]: match[1] for match in _LINE.finditer(sums)}

@@ -1,6 +1,7 @@
 """Putting a backup back onto an empty node: what root has to do, then what the daemon's user does."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -34,6 +35,7 @@ _PUSH = re.compile(r"pushes/[0-9a-f]{40}(?:[0-9a-f]{24})?\.json")
 _INCLUDED = ("bind/named.conf.reconciler", "dnsmasq/dnsmasq.conf")
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _GIT = 600.0
+_NO_MANIFEST = "the manifest in the backup is not of the form of one"
 
 
 class Backup(NamedTuple):
@@ -51,8 +53,28 @@ def read(path: Path) -> Backup:
     return Backup(files, facts.read(files, str(path)))
 
 
-def obstacles(backup: Backup, settings: NodeConfig) -> list[str]:
-    """What lies where the backup is to go, one text each: nothing is written over."""
+def check_free(backup: Backup, settings: NodeConfig) -> None:
+    """Raise Refused where something lies in the places that the backup is to go: nothing is written over."""
+    if found := _obstacles(backup, settings):
+        raise Refused("nothing is written over what exists; move it away first: " + "; ".join(found))
+
+
+@contextlib.contextmanager
+def alone(backup: Backup, settings: NodeConfig) -> Iterator[None]:
+    """Let nobody else restore here meanwhile. The state folder is there. Raises Refused; also where all is done."""
+    descriptor = os.open(settings.state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another `reconciler restore` is at work in {settings.state}") from None
+        check_free(backup, settings)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _obstacles(backup: Backup, settings: NodeConfig) -> list[str]:
     found = [f"{path} is not empty" for path in (settings.repo, settings.state) if _holds_something(path)]
     for number, path in enumerate(_lease_files(settings)):
         wanted = backup.files.get(f"{facts.LEASES}{number}")
@@ -94,7 +116,7 @@ def write_rest(backup: Backup, settings: NodeConfig, config: Path, who: Owner) -
         yield from _fetch(backup, settings.repo)
         yield from _write_state(backup, settings)
     except BaseException:
-        # They were empty, as `obstacles` has seen.
+        # They were empty, as `check_free` has seen.
         zones = [settings.bind.directory / "zones"] if settings.bind else []
         for folder in (settings.repo, settings.state, *zones):
             _empty(folder)
@@ -155,17 +177,20 @@ def _contents(manifest: bytes | None) -> set[str]:
         zones = json.loads(manifest or b"{}").get("zones", {})
         return {f"zones/{names.filename(name)}.{item['digest'][:16]}" for name, item in zones.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refused("the manifest in the backup is not of the form of one") from None
+        raise Refused(_NO_MANIFEST) from None
 
 
 def _raised(data: bytes, known: Mapping[str, int]) -> bytes:
     """The manifest with serials beyond all that may have been served since, and no files: they are written anew."""
     document: dict[str, Any] = json.loads(data)
-    for name, item in document.get("zones", {}).items():
-        item["serial"] = _beyond(known.get(name, 0))
-    document["retired"] = {name: _beyond(known.get(name, 0)) for name in document.get("retired", {})}
-    # Empty as `make_repository` has just written them; all others are not there.
-    document["files"] = {name: _EMPTY for name in document.get("files", {}) if name in _INCLUDED}
+    try:
+        for name, item in document.get("zones", {}).items():
+            item["serial"] = _beyond(known.get(name, 0))
+        document["retired"] = {name: _beyond(known.get(name, 0)) for name in document.get("retired", {})}
+        # Empty as `make_repository` has just written them; all others are not there.
+        document["files"] = {name: _EMPTY for name in document.get("files", {}) if name in _INCLUDED}
+    except TypeError:
+        raise Refused(_NO_MANIFEST) from None
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 

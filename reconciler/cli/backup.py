@@ -7,6 +7,7 @@ import click
 from reconciler.backup.take import take
 from reconciler.cli.common import config_option, refuse_standby, settings_of
 from reconciler.effects import Effects
+from reconciler.errors import visible
 from reconciler.report import plural
 from reconciler.role.own import OwnDisk
 
@@ -27,9 +28,9 @@ def command(config: Path, file: Path) -> None:
     click.echo(f"wrote     {file}: {-(-len(data) // 1024)} KiB")
     click.echo(f"has       {plural(len(found.refs), 'ref')}, serials of {plural(len(found.serials), 'zone')}")
     for text in found.notes:
-        click.secho(f"warning   {text}", fg="yellow")
+        click.secho(f"warning   {visible(text)}", fg="yellow")
     for name in found.unreplicated:
-        click.echo(f"beside    {settings.own / 'unreplicated' / name}: a push that the peer does not have")
+        click.echo(f"beside    {settings.own / 'unreplicated' / visible(name)}: a push that the peer does not have")
     keys = (f"{path} ({what})" for path, what in found.keys.items())
     for text in (*(str(settings.secrets / name) for name in found.secrets), *keys):
-        click.echo(f"not in it {text}")
+        click.echo(f"not in it {visible(text)}")

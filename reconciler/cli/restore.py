@@ -13,7 +13,7 @@ from reconciler.cli.common import config_option
 from reconciler.cli.next_steps import next_steps
 from reconciler.config import NodeConfig, load, parse
 from reconciler.daemon.lock import exclusive
-from reconciler.errors import Refused
+from reconciler.errors import Refused, visible
 
 
 @click.command(epilog="Example: sudo reconciler restore /mnt/usb/reconciler.tar")
@@ -33,17 +33,17 @@ def command(config: Path, user: str | None, file: Path) -> None:
     settings = _settings(backup, config)
     if missing := node_setup.missing_disk(settings):
         raise Refused(f"{missing}; restore where the shared disk is mounted, then set up the other node")
-    if found := restore.obstacles(backup, settings):
-        raise Refused("nothing is written over what exists; move it away first: " + "; ".join(found))
+    restore.check_free(backup, settings)
     with _no_daemon(settings.control):
         _show(restore.write_settings(backup, config, who))
         _show(node_setup.write_script_settings(settings, config))
         _show(node_setup.make_own(settings, who))
         _show(node_setup.make_folders(settings, settings.repo.parent, who))
-        _show(restore.write_leases(backup, settings))
-        secrets = restore.secrets(backup, settings)
-        node_setup.become(who)
-        _show(restore.write_rest(backup, settings, config, who))
+        with restore.alone(backup, settings):
+            _show(restore.write_leases(backup, settings))
+            secrets = restore.secrets(backup, settings)
+            node_setup.become(who)
+            _show(restore.write_rest(backup, settings, config, who))
     _left(backup, settings, config, who.name, secrets)
 
 
@@ -60,16 +60,16 @@ def _settings(backup: Backup, config: Path) -> NodeConfig:
 
 def _show(lines: Iterable[str]) -> None:
     for text in lines:
-        click.echo(text)
+        click.echo(visible(text))
 
 
 def _left(backup: Backup, settings: NodeConfig, config: Path, user: str, secrets: list[tuple[str, bool]]) -> None:
     if secrets:
         click.echo("\nSecrets, which are in no backup:")
         for secret, there in secrets:
-            click.secho(f"  {'there  ' if there else 'MISSING'}  {secret}", fg="green" if there else "red")
+            click.secho(f"  {'there  ' if there else 'MISSING'}  {visible(secret)}", fg="green" if there else "red")
     for text in backup.facts.notes:
-        click.secho(f"  note     {text}", fg="yellow")
+        click.secho(f"  note     {visible(text)}", fg="yellow")
     click.echo(next_steps(settings, config, user))
     if settings.role != "always":
         click.echo(

@@ -22,8 +22,10 @@ import pytest
 from nodes import HOSTS, SITE, Clone, ask, reconciler, running_node, status
 from servers import wait_until
 
-from reconciler.backup import archive
+from reconciler import config
+from reconciler.backup import archive, restore
 from reconciler.demo.pocket import PocketSite
+from reconciler.errors import Refused
 from reconciler.services.bind.keys import read_key_file
 
 pytestmark = pytest.mark.real
@@ -196,6 +198,21 @@ def test_nothing_is_written_over(node: Node) -> None:
         assert str(path) in done.stdout
     assert next(line for line in head.splitlines() if "refs/heads/main" in line) in node.git("for-each-ref")
     assert status(node.site)["healthy"]
+
+
+def test_two_restores_at_once(node: Node) -> None:
+    """The second one, which has found the places empty too, neither writes nor clears anything away."""
+    node.backup()
+    loaded, settings = restore.read(node.file), config.load(node.site.config)
+    node.lose()
+    settings.state.mkdir(parents=True)
+    with restore.alone(loaded, settings):
+        (settings.state / "written").write_text("by the first")
+        with pytest.raises(Refused, match="another `reconciler restore` is at work"), restore.alone(loaded, settings):
+            pass
+    with pytest.raises(Refused, match="is not empty"), restore.alone(loaded, settings):
+        pass
+    assert (settings.state / "written").exists()
 
 
 def test_a_daemon_is_at_work(node: Node) -> None:

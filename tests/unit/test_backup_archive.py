@@ -87,6 +87,22 @@ def test_compressed_and_huge_ones(monkeypatch: pytest.MonkeyPatch) -> None:
         tar.addfile(tarfile.TarInfo("CHECKSUMS"))
     with pytest.raises(Refused):
         archive.unpack(output.getvalue(), "backup")
+    packed = archive.pack(FILES)
     monkeypatch.setattr(archive, "LARGEST", 1000)
     with pytest.raises(Refused, match="larger than"):
-        archive.unpack(archive.pack(FILES), "backup")
+        archive.unpack(packed, "backup")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_thousands_of_headers_about_the_next_one(kind: bytes) -> None:
+    header, body = tarfile.TarInfo("x"), b"12 path=abc\n"
+    header.type, header.size = kind, len(body)
+    with pytest.raises(Refused, match="no backup"):
+        archive.unpack((header.tobuf() + body.ljust(512, b"\0")) * 5000 + archive.pack(FILES), "backup")
+
+
+def test_what_could_not_be_restored_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "LARGEST", len(archive.pack(FILES)))
+    archive.unpack(archive.pack(FILES), "backup")
+    with pytest.raises(Refused, match="cannot be restored"):
+        archive.pack({**FILES, "state/more": b"x" * 20_000})
