@@ -228,6 +228,9 @@ class NodeConfig(Strict):
 def load(path: Path) -> NodeConfig:
     """Read node.yaml. Raises ConfigError with every mistake found."""
     try:
+        # A FIFO would be waited for.
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is not a file")
         return parse(path.read_bytes(), path)
     except OSError as error:
         raise ConfigError(

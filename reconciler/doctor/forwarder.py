@@ -22,6 +22,8 @@ _SETTING = re.compile(r"^\s*(?P<key>conf-file|conf-dir|dhcp-leasefile)\s*=\s*(?P
 _OPTIONS = {"-C": "conf-file", "--conf-file": "conf-file", "-7": "conf-dir", "--conf-dir": "conf-dir"}
 _OPTIONS |= {"-l": "dhcp-leasefile", "--dhcp-leasefile": "dhcp-leasefile"}
 _DEEPEST = 10
+_LARGEST = 1 << 26
+"""Bytes of one file: reservations of a large site are in them too."""
 _NAMES = 5
 _SLACK = 2.0
 """Seconds; the time of a process's start is known to one."""
@@ -138,12 +140,18 @@ def _follow(key: str, value: str, files: set[str], depth: int) -> Iterator[Setti
         if path in files or depth > _DEEPEST:
             continue
         files.add(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
+        text = _text(Path(path))
         for match in _SETTING.finditer(text):
             yield from _follow(match["key"], match["value"], files, depth + 1)
+
+
+def _text(path: Path) -> str:
+    """What a configuration may be: whoever may call a program dnsmasq may name it any file."""
+    try:
+        readable = path.is_file() and 0 < path.stat().st_size <= _LARGEST
+        return path.read_text(encoding="utf-8", errors="replace") if readable else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _inside(value: str) -> list[str]:

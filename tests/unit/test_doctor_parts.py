@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import config
 from reconciler.config import NodeConfig
 from reconciler.doctor import clock, examine, forwarder, named, network, sockets
 from reconciler.doctor.child import bounded
 from reconciler.doctor.finding import Finding, Level, well
 from reconciler.doctor.node import Node
 from reconciler.doctor.sockets import Listening, Process
-from reconciler.errors import Temporary
+from reconciler.errors import ConfigError, Temporary
 from reconciler.role.base import Condition, RoleReport
 
 DOCUMENTS = Path(__file__).parents[2]
@@ -172,3 +173,18 @@ def test_each_check_is_short_to_name_and_in_order_once() -> None:
     names = [check.name for check in examine.CHECKS]
     assert len(set(names)) == len(names)
     assert all(len(name) <= 14 for name in names)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/proc/kmsg", "fifo", "a\0b"])
+def test_whoever_calls_a_program_dnsmasq_may_name_it_any_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    process = Process(1, 0, "dnsmasq", ("dnsmasq", "-C", str(tmp_path / name)), 0.0)
+    assert list(forwarder.effective(process, set())) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "/dev/zero"])
+def test_node_yaml_is_a_file(tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match="is not a file"):
+        config.load(tmp_path / kind)
