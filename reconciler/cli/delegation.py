@@ -16,7 +16,7 @@ from reconciler.delegation.expected import Delegation
 from reconciler.delegation.finding import Finding, Limits
 from reconciler.deployed import Deployed
 from reconciler.dns import names
-from reconciler.errors import Refused
+from reconciler.errors import Refused, visible
 from reconciler.evaluate import Evaluator
 from reconciler.site import Site
 from reconciler.state.addresses import ServerAddress, server_address
@@ -126,9 +126,9 @@ def _show_findings(item: Delegation, findings: Sequence[Finding], *, checked: bo
         click.echo(f"{item.zone[:-1]}:")
     for one in findings if whole else wrong:
         server = f"{one.server}: " if one.server else ""
-        click.secho(f"{one.level:<9} {server}{one.text}", fg=_COLOURS[one.level])
+        click.secho(visible(f"{one.level:<9} {server}{one.text}"), fg=_COLOURS[one.level])
         if one.remedy:
-            click.echo(f"          {one.who or 'you'}: {one.remedy}")
+            click.echo(visible(f"          {one.who or 'you'}: {one.remedy}"))
 
 
 def _document(item: Delegation, findings: Sequence[Finding]) -> dict[str, object]:

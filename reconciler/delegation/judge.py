@@ -1,12 +1,18 @@
 """From what the servers said to findings. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 
 from reconciler.delegation.expected import Delegation
 from reconciler.delegation.finding import Finding
 from reconciler.delegation.parent import Place, View
 from reconciler.delegation.served import Served
 from reconciler.dns import serials
+
+_SHOWN = 13
+"""Names in one text: as many as the root zone has."""
+_MOST = 20
+"""Findings of one kind."""
 
 
 def parents(item: Delegation, views: Sequence[tuple[Place, View]]) -> Iterator[Finding]:
@@ -123,9 +129,12 @@ def _forgotten(item: Delegation, listed: Collection[str], one: Served, newest: i
 
 def unresolved(failed: Mapping[str, str]) -> Iterator[Finding]:
     """Name servers whose address is not known. failed: why, by name."""
-    for name, words in failed.items():
+    for name, words in islice(failed.items(), _MOST):
         text = f"its address cannot be found: {words}"
         yield Finding("error", name[:-1], text, "give it A or AAAA records, or take it out of the NS records", "you")
+    if len(failed) > _MOST:
+        text = f"addresses of {len(failed) - _MOST} name servers more cannot be found"
+        yield Finding("error", "", text, "take them out of the NS records", "you")
 
 
 def _differing(one: Served) -> str:
@@ -145,4 +154,6 @@ def reference(item: Delegation, found: Sequence[Served]) -> tuple[int, str]:
 
 
 def _listed(found: Collection[str]) -> str:
-    return ", ".join(name.removesuffix(".") for name in found) or "nobody"
+    """The first ones: a server may say thousands."""
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return (", ".join(name.removesuffix(".") for name in islice(found, _SHOWN)) or "nobody") + more

@@ -190,3 +190,13 @@ def test_no_server_of_ours_answers() -> None:
     ours = Served(Place("ns1.example.org.", server_address("192.0.2.2")), words="no answer")
     texts = [one.text for one in judge.children(item, {"ns.isp.test."}, [third, ours])]
     assert any("forgotten" in text for text in texts) and any("lame" in text for text in texts)
+
+
+def test_a_server_that_names_thousands_is_told_in_short() -> None:
+    item = classless("192-255")
+    many = tuple(f"n{number}.evil.test." for number in range(2000))
+    view = parent.View("delegates", item.zone, many)
+    found = [*judge.parents(item, [(PLACE, view)]), *judge.unresolved(dict.fromkeys(many, "no answer"))]
+    assert len(found) < 30
+    assert max(len(one.text) + len(one.remedy) for one in found) < 1000
+    assert any("and 1980 more" in one.text or "1980 name servers more" in one.text for one in found)
