@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, IPv6Interface
 
 from reconciler.bootstrap import secret
 from reconciler.bootstrap.facts import Facts, Interface, Shared
-from reconciler.bootstrap.text import SECRET, NodeFile, commented, word
+from reconciler.bootstrap.text import SECRET, NodeFile, argument, commented, word
 
 OPTIONS = "noatime,nosuid,nodev"
 """Of the mount. Never `noexec`: git passes over hooks that it may not run."""
@@ -57,11 +57,11 @@ def resources(facts: Facts) -> list[str]:
     assert shared is not None
     drbd = shared.drbd
     return [
-        f"drbddisk::{word(drbd.resource)}",
-        f"Filesystem::{word(drbd.device)}::{word(drbd.mount)}::{drbd.filesystem}::{OPTIONS}",
+        f"drbddisk::{argument(drbd.resource)}",
+        f"Filesystem::{argument(drbd.device)}::{argument(drbd.mount)}::{drbd.filesystem}::{OPTIONS}",
         *(_address(address, link.interface) for link in facts.links for address in link.virtual),
         "reconciler-prepare",
-        *(f"reconciler-service::{word(unit)}" for unit in facts.servers),
+        *(f"reconciler-service::{argument(unit)}" for unit in facts.servers),
         "reconciler-active",
     ]
 
@@ -70,5 +70,5 @@ def _address(address: Interface, interface: str | None) -> str:
     """An IPv6 address is written in full: `::` divides arguments."""
     length = address.network.prefixlen
     if isinstance(address, IPv6Interface):
-        return f"IPv6addr::{address.ip.exploded}/{length}/{word(interface)}"
-    return f"IPaddr2::{address.ip}/{length}/{word(interface)}"
+        return f"IPv6addr::{address.ip.exploded}/{length}/{argument(interface)}"
+    return f"IPaddr2::{address.ip}/{length}/{argument(interface)}"

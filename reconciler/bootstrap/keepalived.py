@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reconciler.bootstrap import secret
 from reconciler.bootstrap.facts import Address, Facts, Interface, Shared
-from reconciler.bootstrap.text import SECRET, NodeFile, block, commented, word
+from reconciler.bootstrap.text import SECRET, NodeFile, argument, block, commented, word
 
 GROUP = "RECONCILER"
 _LONGEST = 8
@@ -122,9 +122,9 @@ def _authentication(facts: Facts, instance: _Instance) -> Sequence[str]:
 def _group(facts: Facts, shared: Shared) -> list[str]:
     drbd = shared.drbd
     return [
-        f"drbddisk::{word(drbd.resource)}",
-        f"reconciler-mount::{word(drbd.device)}::{word(drbd.mount)}",
+        f"drbddisk::{argument(drbd.resource)}",
+        f"reconciler-mount::{argument(drbd.device)}::{argument(drbd.mount)}",
         "reconciler-prepare",
-        *(f"reconciler-service::{word(unit)}" for unit in facts.servers),
+        *(f"reconciler-service::{argument(unit)}" for unit in facts.servers),
         "reconciler-active",
     ]

@@ -31,6 +31,14 @@ def word(value: object) -> str:
     return text
 
 
+def argument(value: object) -> str:
+    """A word that is one argument of a resource script, where `::` divides them. Raises Refused."""
+    text = word(value)
+    if "::" in text:
+        raise Refused(f"{text!r} has `::`, which divides arguments of resource scripts; write another name")
+    return text
+
+
 def block(head: str, *body: str | Iterable[str]) -> list[str]:
     """Lines `head { … }`, the body indented by four blanks; an item of the body is a line or a block."""
     lines = [line for item in body for line in ([item] if isinstance(item, str) else item)]

@@ -7,6 +7,12 @@ from reconciler.checks.report import Report
 from reconciler.state.model import State
 from reconciler.state.schema import Drbd, Pair
 
+_SYSTEM = (
+    *(f"/{name}" for name in ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run")),
+    *(f"/{name}" for name in ("sbin", "sys", "tmp", "usr", "var/run", "var/tmp")),
+)
+"""Folders where the disk would hide, and the daemon could write, what everything else rests on."""
+
 _DEVICE = re.compile(r"/dev/drbd[0-9]{1,6}", re.ASCII)
 
 
@@ -71,7 +77,17 @@ def _check_disk(state: State, drbd: Drbd, report: Report) -> None:
             f"{drbd.mount} lies in the outermost folder, all of which the daemon could then write",
             "mount the disk in a folder of its own, such as /srv/drbd0",
         )
-    for name in drbd.disks:
+    system = next((top for top in _SYSTEM if f"{drbd.mount}/".startswith(f"{top}/")), None)
+    if system is not None or ":" in drbd.mount:
+        why = (
+            f"lies in {system}, which is the system's" if system else "has a colon, which divides arguments of scripts"
+        )
+        fix = "mount the disk in a folder of its own, such as /srv/drbd0"
+        report.error(at("pair", "drbd", "mount"), f"{drbd.mount} {why}", fix)
+    for name, disk in drbd.disks.items():
+        if not disk.startswith("/dev/") or _DEVICE.fullmatch(disk):
+            what = f"{disk} is no disk that could be under {drbd.device}"
+            report.error(at("pair", "drbd", "disks", name), what, "write a partition or logical volume below /dev/")
         if name not in state.site.nodes:
             known = ", ".join(state.site.nodes) or "none"
             report.error(at("pair", "drbd", "disks", name), f'there is no node "{name}"', f"`nodes:` has {known}")

@@ -27,6 +27,10 @@ CASES = {
     "disk of nobody": ("{ns1: /dev/vg0", "{ns3: /dev/x, ns1: /dev/vg0", '28:18: there is no node "ns3"'),
     "device": ("resource: r0", "resource: r0\n    device: /dev/sda", "27:13: /dev/sda is no DRBD device"),
     "mount": ("/srv/drbd0", "/disk", "27:12: /disk lies in the outermost folder"),
+    "mount over the system": ("/srv/drbd0", "/etc/ssh", "27:12: /etc/ssh lies in /etc, which is the system's"),
+    "mount with an argument": ("/srv/drbd0", "/srv/a::ext4::suid", "27:12: /srv/a::ext4::suid has a colon"),
+    "a file as disk": ("{ns1: /dev/vg0/drbd0", "{ns1: /etc/passwd", "28:18: /etc/passwd is no disk"),
+    "itself as disk": ("{ns1: /dev/vg0/drbd0", "{ns1: /dev/drbd0", "28:18: /dev/drbd0 is no disk"),
     "path": ("/srv/drbd0", "'/srv/a b'", "27:12: '/srv/a b' is not the path of a file"),
     "dots": ("/srv/drbd0", "/srv/../etc", "27:12: '/srv/../etc' is not the path of a file"),
     "virtual IPs without interface": (
