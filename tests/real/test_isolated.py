@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
@@ -10,6 +11,7 @@ import pytest
 from nodes import HOSTS, Clone, reconciler, running_node, status
 from servers import wait_until
 
+from reconciler.demo.dnsmasq import DnsmasqServer
 from reconciler.demo.pocket import PocketSite
 from reconciler.errors import ReconcilerError
 
@@ -53,6 +55,15 @@ class Site:
         )
 
 
+def chaos(server: DnsmasqServer, name: str) -> bool:
+    """Whether it says what it is asked about itself; a question of another class it passes on to the forwarder."""
+    query = dns.message.make_query(name, "TXT", "CH")
+    try:
+        return bool(dns.query.udp(query, server.address, port=server.port, timeout=1).answer)
+    except dns.exception.Timeout:
+        return False
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with running_node(tmp_path, site=SITE, bind=False, isolated=["guest"]) as (node, clone):
@@ -80,6 +91,7 @@ def test_one_that_has_nothing_to_do_is_left_alone_and_then_takes_over(site: Site
     assert site.is_isolated()
     assert site.ask("host11.office.example.net", guest=False) == "192.168.10.11"
     assert site.ask("tv.guest.example.net", guest=False) == "192.168.20.50"
+    assert [chaos(server, "servers.bind") for server in (site.main, site.own)] == [True, False], "who is asked upstream"
     assert status(site.node)["healthy"] is True
     (site.own.directory / "hosts.d/guest.hosts").write_text("192.168.20.50 changed.guest.example.net\n")
     reconciler(site.node, "apply")

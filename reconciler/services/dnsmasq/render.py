@@ -56,7 +56,7 @@ def _render(view: View, settings: DnsmasqSettings, bind: BindSettings | None) ->
     conf = [_HEADER]
     try:
         conf += _listening(view, settings, part, with_dhcp)
-        conf += _resolving(site, settings, part)
+        conf += _resolving(view, settings, part)
         conf += _zones(view, part, bind)
         conf += _records(site, part, served, names, complaints)
     except Unservable as problem:
@@ -114,9 +114,10 @@ def _listening(view: View, settings: DnsmasqSettings, part: Mode, with_dhcp: boo
     return [*made, *(setting("except-interface", word(name)) for name in view.apart)]
 
 
-def _resolving(site: Site, settings: DnsmasqSettings, part: Mode) -> list[str]:
+def _resolving(view: View, settings: DnsmasqSettings, part: Mode) -> list[str]:
     if part is Mode.DHCP:
         return []
+    site = view.site
     made = [
         setting("no-hosts"),
         setting("hostsdir", path(f"{settings.directory}/{HOSTS}")),
@@ -127,6 +128,9 @@ def _resolving(site: Site, settings: DnsmasqSettings, part: Mode) -> list[str]:
         setting("stop-dns-rebind"),
         setting("rebind-localhost-ok"),
     ]
+    if view.sight is not None:
+        # CHAOS names tell the forwarders, which may be other networks', and how much is asked.
+        made.append(setting("no-ident"))
     if site.dns.forwarders:
         made.append(setting("no-resolv"))
         made += [setting("server", str(address)) for address in site.dns.forwarders]
