@@ -21,6 +21,7 @@ _PAIR = re.compile(
 )
 """A value may be empty, and is then no name of the next pair."""
 _SECRET_KEYS = SECRETS | {"password"}
+_CREDENTIALS = re.compile(r"//[^/\s]*@")
 _OF_DAEMON = frozenset(
     """daemon syslog mail mail-failure pid ssl file cache debug verbose quiet foreground exec postscript force retry
     query test geturl proxy fw-ssl-validate web-ssl-validate curl max-warn""".split()  # noqa: SIM905
@@ -123,9 +124,16 @@ def _entry(number: int, text: str) -> _Entry:
 
     rest = re.sub(r"\s*,\s*", ",", _PAIR.sub(take, text)).strip(", \t")
     words = tuple(word.strip(",") for word in rest.split())
-    told = [f"{key}={'…' if key in _SECRET_KEYS else value}" for key, value in pairs.items()]
+    told = [f"{key}={_told(key, value)}" for key, value in pairs.items()]
     told += [*words[:2], *("…" for _ in words[2:3])]
     return _Entry(number, pairs, words, shown(" ".join(told)))
+
+
+def _told(key: str, value: str) -> str:
+    """A value as it may be shown: programs are given passwords as arguments, and web pages in their addresses."""
+    if key in _SECRET_KEYS or key.startswith("cmd"):
+        return "…"
+    return _CREDENTIALS.sub("//…@", value)
 
 
 def _account(path: str, entry: _Entry, pairs: dict[str, str], where: Mapping[str, int], found: _Found) -> None:

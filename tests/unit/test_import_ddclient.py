@@ -100,3 +100,15 @@ def test_ways_to_learn_the_address(tmp_path: Path, ways: str, watch: tuple[str, 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="No such file"):
         read_ddclient("/nowhere", root=tmp_path)
+
+
+def test_secrets_of_proxies_pages_and_programs_are_not_told(tmp_path: Path) -> None:
+    (tmp_path / "ddclient.conf").write_text(
+        "proxy=http://me:s3cret@proxy.example/\n"
+        "use=web, web=https://s3cret@ip.example/\n"
+        "usev6=cmdv6, cmdv6='get --password s3cret'\n"
+        "protocol=dyndns2, login=x, password=s3cret a.example.org\n"
+    )
+    found = read_ddclient("/ddclient.conf", root=tmp_path)
+    assert len(found.lines) == 4
+    assert "s3cret" not in str(found.lines)
