@@ -1,8 +1,9 @@
 """Checks of `secondaries:`: servers, their keys and catalogs, and which zones they get."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, islice
 
-from reconciler.checks.lookup import enclosing
+from reconciler.checks.lookup import Address, enclosing
 from reconciler.checks.policies import zone_setting
 from reconciler.checks.report import Origin, Report
 from reconciler.checks.sizes import MAX_FILENAME
@@ -31,8 +32,9 @@ def check(state: State, zones: Collection[str], report: Report) -> None:
     if site.secondaries and site.dns.authoritative != "bind":
         fix = "set `authoritative: bind` under `dns:`"
         report.error(at("secondaries"), "there is nothing that secondaries could copy zones from without BIND", fix)
+    own = {address: use.text for address, use in special(state).items() if use.kind in (Kind.NODE, Kind.VIRTUAL_IP)}
     for name, item in site.secondaries.items():
-        _check_server(state, name, item, report)
+        _check_server(state, name, item, own, report)
         if item.catalog is not None:
             _check_catalog(state, name, item.catalog, zones, report)
 
@@ -47,9 +49,12 @@ def check_zones(state: State, zones: Mapping[str, SiteZone], report: Report) -> 
         report.error(at("secondaries"), what, "remove some secondaries")
         return
     # By identity: two secondaries may say the same.
-    served = {id(item) for zone in zones.values() for item in zone.secondaries}
+    copied: dict[int, dict[str, None]] = {}
+    for zone, served in zones.items():
+        for item in served.secondaries:
+            copied.setdefault(id(item), {})[zone] = None
     for name, item in state.site.secondaries.items():
-        if id(item) not in served:
+        if id(item) not in copied:
             fix = f"write `secondaries: [{name}]` under `dns:`, or at a zone under `zones:`"
             report.warn(at("secondaries", name), f'secondary "{name}" gets no zone', fix)
     readers: dict[str, list[str]] = {}
@@ -57,8 +62,8 @@ def check_zones(state: State, zones: Mapping[str, SiteZone], report: Report) -> 
         if item.catalog is not None:
             readers.setdefault(item.catalog, []).append(name)
     for catalog, sharing in readers.items():
-        _check_shared(state, catalog, sharing, zones, report)
-        _check_hidden(state, catalog, sharing[0], zones, report)
+        _check_shared(state, catalog, sharing, copied, report)
+    _check_hidden(state, readers, zones, report)
 
 
 def _check_known(state: State, name: str, place: Origin, report: Report) -> None:
@@ -67,7 +72,8 @@ def _check_known(state: State, name: str, place: Origin, report: Report) -> None
         report.error(place, f'there is no secondary "{name}"', f"add it under `secondaries:`, which has {known}")
 
 
-def _check_server(state: State, name: str, item: Secondary, report: Report) -> None:
+def _check_server(state: State, name: str, item: Secondary, own: Mapping[Address, str], report: Report) -> None:
+    """own: our addresses, and what each is."""
     at = state.site_locator.at
     if item.key is not None and item.key not in state.site.keys:
         report.error(
@@ -75,7 +81,6 @@ def _check_server(state: State, name: str, item: Secondary, report: Report) -> N
             f'there is no key "{item.key}"',
             f"add it under `keys:`, which has {', '.join(state.site.keys) or 'none'}",
         )
-    own = {address: use.text for address, use in special(state).items() if use.kind in (Kind.NODE, Kind.VIRTUAL_IP)}
     for index, server in enumerate(item.address):
         place = at("secondaries", name, "address", index)
         if server.address in own:
@@ -111,35 +116,42 @@ def _fits(catalog: str) -> bool:
 
 
 def _check_shared(
-    state: State, catalog: str, sharing: Sequence[str], zones: Mapping[str, SiteZone], report: Report
+    state: State, catalog: str, sharing: Sequence[str], copied: Mapping[int, Mapping[str, None]], report: Report
 ) -> None:
-    """A catalog has one list of zones, so who shares it gets the same ones."""
+    """A catalog has one list of zones, so who shares it gets the same ones. copied: zones by secondary."""
     first, *others = sharing
     settings = state.site.secondaries
+    one = copied.get(id(settings[first]), {})
     for name in others:
-        differing: list[str] = []
-        for zone, item in zones.items():
-            found = {id(secondary) for secondary in item.secondaries}
-            if (id(settings[first]) in found) != (id(settings[name]) in found):
-                differing.append(shown(zone))
-        if differing:
-            more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
+        other = copied.get(id(settings[name]), {})
+        count = len(one) + len(other) - 2 * len(one.keys() & other.keys())
+        if count:
+            differing = chain((zone for zone in one if zone not in other), (zone for zone in other if zone not in one))
+            more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
             report.error(
                 state.site_locator.at("secondaries", name, "catalog"),
                 f'"{first}" and "{name}" share catalog {catalog}, but only one of them gets '
-                f"{', '.join(differing[:_SHOWN])}{more}",
+                f"{', '.join(map(shown, islice(differing, _SHOWN)))}{more}",
                 "give both the same zones, or each a catalog of its own",
             )
 
 
-def _check_hidden(state: State, catalog: str, name: str, zones: Mapping[str, SiteZone], report: Report) -> None:
-    """Names of a zone around the catalog that nobody would find any more (RFC 2181 section 6.1)."""
-    above = enclosing(catalog, {item.zone.name for item in zones.values()})
-    for owner in (owner for item in zones.values() if item.zone.name == above for owner, _ in item.zone.rrsets):
-        if names.is_under(owner, catalog):
-            report.error(
-                state.site_locator.at("secondaries", name, "catalog"),
-                f"the catalog {catalog} would hide {owner}, which is in zone {above}",
-                "write another name for the catalog",
-            )
-            return
+def _check_hidden(
+    state: State, readers: Mapping[str, Sequence[str]], zones: Mapping[str, SiteZone], report: Report
+) -> None:
+    """Names of a zone around a catalog that nobody would find any more (RFC 2181 section 6.1)."""
+    zone_names = {item.zone.name for item in zones.values()}
+    around = {above for catalog in readers if (above := enclosing(catalog, zone_names)) is not None}
+    told: set[str] = set()
+    for zone in (item.zone for item in zones.values() if item.zone.name in around):
+        for owner, _ in zone.rrsets:
+            name = owner
+            while name != zone.name:
+                if name in readers and name not in told:
+                    told.add(name)
+                    report.error(
+                        state.site_locator.at("secondaries", readers[name][0], "catalog"),
+                        f"the catalog {name} would hide {owner}, which is in zone {zone.name}",
+                        "write another name for the catalog",
+                    )
+                name = names.parent(name)

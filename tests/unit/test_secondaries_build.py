@@ -1,5 +1,6 @@
 """Secondaries, pure: who copies which zone, catalogs, what named is told, what a second server is told."""
 
+import time
 from collections.abc import Mapping
 from hashlib import sha1
 from ipaddress import IPv6Network
@@ -374,3 +375,18 @@ def test_a_zone_that_only_looks_like_a_catalog_is_none() -> None:
     assert not Zone("x.test.", SOA("ns.x.test.", "h.x.test."), version).is_catalog
     assert not Zone("x.test.", SOA("invalid.", "invalid."), {}).is_catalog
     assert Zone("x.test.", SOA("invalid.", "invalid."), version).is_catalog
+
+
+def test_thousands_of_secondaries_are_checked_in_a_moment() -> None:
+    """Each with each, or each with every name of a zone, would take minutes."""
+    count = 3000
+    servers = "".join(
+        f"  s{number}: {{address: 203.0.{number // 250}.{number % 250 + 1}, catalog: {name}}}\n"
+        for number in range(count)
+        for name in (f"c{number}.b.example" if number % 2 else "catalog.example.net",)
+    )
+    zones = {"zones/b.example.yaml": "".join(f"h{number}: {{type: A, value: 192.0.2.1}}\n" for number in range(20_000))}
+    begun = time.monotonic()
+    site = made({**files(servers, default=f"[{', '.join(f's{number}' for number in range(count))}]"), **zones})
+    assert time.monotonic() - begun < 60
+    assert len(members(site)) == len(members(site, "c1.b.example.")) == 3
