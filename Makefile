@@ -31,8 +31,7 @@ lint: setup  ## ruff, mypy --strict, import-linter
 
 test: lint  ## lint, then all tests, with the real servers
 	@scripts/packages.sh test
-	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadfile tests/unit tests/real
-	$(BIN)/python -m pytest -q --durations=10 tests/net
+	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-vm: setup  ## as root: a pair in two virtual machines, with real DRBD, heartbeat, systemd and AppArmor (ARGS=-k...)
 	@scripts/packages.sh vm

@@ -45,7 +45,12 @@ def _behind(facts: Facts) -> list[str]:
         f'directory "{_DIRECTORY}";',
         "# dnsmasq has port 53, and asks here for the zones that BIND serves.",
         *_listening(facts, {(4, FORWARDED_PORT): ["127.0.0.1"]}),
-        "recursion no;",
+        "# It follows aliases from one zone into another for dnsmasq alone.",
+        "recursion yes;",
+        "allow-recursion { localhost; };",
+        "allow-query-cache { localhost; };",
+        "forward only;",
+        f"forwarders {{ {' '.join(f'{address};' for address in facts.resolvers)} }};",
         *readers,
         "allow-transfer { none; };",
     )

@@ -79,7 +79,7 @@ BREAKS = {
     "pacemaker.sh": ("pacemaker", "pacemaker.sh", "pcs resource create disk", "pcs resources create disk"),
     "nft": ("home", "etc/nftables.d/reconciler.nft", "tcp dport 22", "tcp dports 22"),
     "ufw": ("home", "ufw.sh", "ufw allow proto tcp from 192.168.1.7", "ufw allow proto tcp from 192.168.1.777"),
-    "named-checkconf": ("keepalived", "etc/bind/named.conf.options", "recursion no;", "recursion no"),
+    "named-checkconf": ("keepalived", "etc/bind/named.conf.options", "recursion yes;", "recursion yes"),
     "dnsmasq": ("home", "etc/dnsmasq.d/reconciler.conf", "conf-file=", "conf-fil="),
     "netplan": ("home", "etc/netplan/60-reconciler.yaml", "link: enp2s1", "link: enp9s1"),
     "ifup": ("home", "etc/network/interfaces.d/reconciler", "inet static", "inet statisch"),

@@ -110,3 +110,21 @@ def test_bind_that_does_not_serve_it_is_an_error(bench: Bench, behind: Behind) -
     with pytest.raises(ReconcilerError, match=r"asked for 50\.1\.168\.192\.in-addr\.arpa\. PTR, it says no such"):
         bench.apply(make_site(HOSTS + "new: {ipv4: 192.168.1.50}\n", site=FORWARD))
     assert bench.ask("printer.internal.example.org.") == ("192.168.1.40",)
+
+
+def test_an_alias_into_another_zone_needs_a_named_that_follows_it(bench: Bench, behind: Behind) -> None:
+    before = make_site(OUTER, site=FORWARD)
+    behind.serve(before)
+    bench.apply(before)
+    # Alone: what the alias leads to is not asked for, and so not in the cache.
+    site = make_site(OUTER.replace("[print]", "[print, alias.lan.example.org.]"), site=FORWARD)
+    behind.serve(site)
+    with pytest.raises(ReconcilerError, match=r"named does not follow: write `recursion yes; allow-recursion"):
+        bench.apply(site)
+    # As `reconciler bootstrap` writes it, but that there is nobody to ask.
+    conf = behind.named.folder / "named.conf"
+    follows = "recursion yes; allow-recursion { localhost; }; forward only; forwarders { 127.0.0.1 port 9; };"
+    conf.write_text(conf.read_text().replace("recursion no;", follows))
+    behind.named.restart()
+    bench.apply(site)
+    assert bench.ask("alias.lan.example.org.") == ("192.168.1.40", "printer.internal.example.org.")

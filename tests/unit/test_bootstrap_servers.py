@@ -48,6 +48,8 @@ def test_bind_behind_dnsmasq_listens_where_secondaries_come():
         "listen-on port 5353 { 127.0.0.1; 198.51.100.2; };",
         "listen-on port 4353 { 198.51.100.4; };",
         "listen-on-v6 port 4353 { 2001:db8:a::4; };",
+        "allow-recursion { localhost; };",
+        "allow-query-cache { localhost; };",
         'allow-query { localhost; key "xfer"; 203.0.113.54; 2001:db8:54::53; };',
         "allow-transfer { none; };",
     ]
@@ -56,6 +58,8 @@ def test_bind_behind_dnsmasq_listens_where_secondaries_come():
     assert [line for line in lines(OFFICE, "ns1", options) if line.startswith(("listen", "allow"))] == [
         "listen-on port 5353 { 127.0.0.1; };",
         "listen-on-v6 { none; };",
+        "allow-recursion { localhost; };",
+        "allow-query-cache { localhost; };",
         "allow-transfer { none; };",
     ]
 

@@ -11,7 +11,7 @@ from reconciler.errors import ApplyFailed, NotPrimary, ReconcilerError, Temporar
 from reconciler.services.base import Outcome, Say
 from reconciler.services.dnsmasq.folder import Folder, Swap
 from reconciler.services.dnsmasq.served import Answers
-from reconciler.services.dnsmasq.verify import Asker, expectations, settle, until
+from reconciler.services.dnsmasq.verify import Asker, Expectation, expectations, settle, until
 
 _PATIENCE = 5.0
 _FIRST_LOOK = 1.5
@@ -137,7 +137,15 @@ class StagedChange:
             got = self._asker.data(item.owner, item.rtype)
             said = "nothing" if got is None else ", ".join(sorted(got)) or "no such record"
             wanted = ", ".join(sorted(item.wanted)) or f"no {', '.join(sorted(item.gone))} any more"
-            raise ReconcilerError(f"asked for {item}, it says {said} instead of {wanted}")
+            raise ReconcilerError(f"asked for {item}, it says {said} instead of {wanted}{self._why(item, got)}")
+
+    def _why(self, item: Expectation, got: frozenset[str] | None) -> str:
+        if got or not item.wanted or not self._asker.data(item.owner, "CNAME"):
+            return ""
+        return (
+            "; it is an alias into another zone, which named does not follow: write `recursion yes; "
+            "allow-recursion { localhost; };` into its options"
+        )
 
     def _put_back(self, say: Say) -> bool:
         """Bring back the old files, and the old answers where they are dnsmasq's own; whether that worked."""
