@@ -86,14 +86,9 @@ def _check_without_effect(state: State, report: Report) -> None:
         if network.isolated and site.dns.clients_ask == "bind" and site.dns.authoritative != "bind":
             report.warn(
                 at("networks", name, "isolated"),
-                f'network "{name}" is not kept from other networks\' names: `isolated:` has no effect in this release',
+                f'network "{name}" is isolated from nothing, since no server answers for this site\'s names',
+                "set `authoritative: bind` under `dns:`, or remove `isolated:`",
             )
-    if site.dns.forwarders and site.dns.clients_ask != "dnsmasq":
-        report.warn(
-            at("dns", "forwarders"),
-            "forwarders have no effect without dnsmasq",
-            "remove them, or set `clients_ask: dnsmasq`",
-        )
 
 
 def check_nameservers(state: State, bare: Sequence[str], report: Report) -> None:

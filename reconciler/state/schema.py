@@ -181,7 +181,8 @@ class Dns(Strict):
     authoritative: Literal["none", "bind"] = "none"
     """`bind`: zones are served by BIND (and dnsmasq, if clients ask it, forwards them there)."""
     forwarders: Many[Address] = []
-    """Resolvers that dnsmasq asks for everything else; its own defaults (resolv.conf) when left out."""
+    """Resolvers that dnsmasq asks for everything else (its own defaults, resolv.conf, when left out), and the nodes \
+themselves (`reconciler bootstrap`)."""
     serial: SerialStyle = SerialStyle.DATE
     """Serial style of all zones that do not say otherwise."""
     nameservers: Many[Domain] = []

@@ -333,11 +333,6 @@ SITE_CASES = {
         "25:16: NS target ns.lan.example.org. does not exist in zone lan.example.org.; "
         "add ns as a host or record, or correct the name",
     ),
-    "forwarders": (
-        "  authoritative: bind\n",
-        "  authoritative: bind\n  clients_ask: bind\n  forwarders: 9.9.9.9\n",
-        "26:15: warning: forwarders have no effect without dnsmasq; remove them, or set `clients_ask: dnsmasq`",
-    ),
     "pair of one node": (
         "dns:\n",
         "pair: {manager: heartbeat}\ndns:\n",
