@@ -4,28 +4,33 @@ They say where things are on this machine. What is to be served stands in the st
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from reconciler.errors import ConfigError
+from reconciler.state import yaml
+from reconciler.state.addresses import Address, read_address
 from reconciler.state.strict import Strict
-from reconciler.state.types import Flag, Identifier, Integer, Line, Seconds
+from reconciler.state.tree import Blob
+from reconciler.state.types import Flag, Identifier, Integer, Line, Seconds, single
+from reconciler.state.validation import validate
 
 DEFAULT_PATH = Path("/etc/reconciler/node.yaml")
 
 
 def _absolute(value: object) -> Path:
-    path = Path(str(value))
-    if not path.is_absolute() or ".." in path.parts or not str(value).isprintable():
-        raise ValueError(f"{value!r} is not an absolute path")
+    text = str(value) if isinstance(value, Path) else single(value)
+    path = Path(text)
+    if not path.is_absolute() or ".." in path.parts or not text.isprintable():
+        raise ValueError(f"{text!r} is not an absolute path")
     return path
 
 
 AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
+AddressText = Annotated[str, BeforeValidator(lambda value: str(read_address(value)))]
+"""An IP address of either family, as text: what programs' arguments are made of."""
 Port = Annotated[Integer, Field(ge=1, le=65535)]
 
 
@@ -36,11 +41,11 @@ class BindSettings(Strict):
     """Folder for what we write: `named.conf.reconciler`, `keys.conf`, `zones/`. named needs to write in `zones/`."""
     named_conf: AbsolutePath = Path("/etc/bind/named.conf")
     """The main configuration; it includes DIRECTORY/named.conf.reconciler."""
-    address: str = "127.0.0.1"
+    address: AddressText = "127.0.0.1"
     """Address where named answers."""
     port: Port = 53
     """Port where named answers."""
-    rndc_address: str = "127.0.0.1"
+    rndc_address: AddressText = "127.0.0.1"
     """Address of named's control channel."""
     rndc_port: Port = 953
     """Port of named's control channel."""
@@ -53,7 +58,7 @@ class BindSettings(Strict):
 class IsolatedSettings(Strict):
     """The dnsmasq of an isolated network."""
 
-    address: IPv4Address | IPv6Address
+    address: Address
     """Address where it is asked for verification: one of loopback that nobody else has, such as 127.0.1.3."""
     port: Port = 53
     """Port where it answers clients."""
@@ -70,7 +75,7 @@ class DnsmasqSettings(Strict):
 
     directory: AbsolutePath
     """Folder for what we write: `dnsmasq.conf`, `hosts.d/`, `reservations.d/`."""
-    address: str = "127.0.0.1"
+    address: AddressText = "127.0.0.1"
     """Address where dnsmasq answers clients, for verification."""
     port: Port = 53
     """Port where dnsmasq answers clients."""
@@ -78,7 +83,7 @@ class DnsmasqSettings(Strict):
     """Name under which the restart helper knows it."""
     lease_file: AbsolutePath = Path("/var/lib/misc/dnsmasq.leases")
     """Its lease file."""
-    listen: tuple[IPv4Address | IPv6Address, ...] = ()
+    listen: tuple[Address, ...] = ()
     """Addresses to bind to; all addresses of the networks' interfaces when left out."""
     dhcp: Flag = True
     """`no`: answer DNS only, leave DHCP and router advertisements out (dnsmasq without CAP_NET_ADMIN)."""
@@ -239,16 +244,16 @@ def load(path: Path) -> NodeConfig:
 
 
 def parse(text: bytes, path: Path) -> NodeConfig:
-    """Settings from a node.yaml's content; `path` is for people. Raises ConfigError with every mistake found."""
-    try:
-        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  BaseLoader makes only text
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
-    try:
-        return NodeConfig.model_validate(data)
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from None
+    """Settings from a node.yaml's content; `path` is for people.
+
+    Raises ConfigError with every mistake found, each on a line: `path:line:column: what; what to do`.
+    """
+    document = yaml.read(str(path), Blob("", text))
+    problems = list(document.problems)
+    settings = None
+    if document.data is not None or not problems:
+        settings, further = validate(NodeConfig, document.data, document)
+        problems += further
+    if settings is None or problems:
+        raise ConfigError("\n".join(map(str, sorted(problems))))
+    return settings

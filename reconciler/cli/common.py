@@ -32,15 +32,23 @@ _COLOURS = (
 
 def config_option(function: F) -> F:
     """Add `--config FILE`, given to the command as `config: Path`."""
-    option = click.option(
+    return _config(click.Path(path_type=Path, dir_okay=False))(function)
+
+
+def any_config_option(function: F) -> F:
+    """As `config_option`, for a command that says itself what is wrong with the file, whatever it is."""
+    return _config(click.Path(path_type=Path, readable=False))(function)
+
+
+def _config(kind: click.Path) -> Callable[[F], F]:
+    return click.option(
         "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=kind,
         default=DEFAULT_PATH,
         show_default=True,
         envvar="RECONCILER_CONFIG",
         help="The node's settings.",
     )
-    return option(function)
 
 
 def json_option(function: F) -> F:

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from reconciler import node_role
-from reconciler.cli.common import config_option, json_option, request
+from reconciler.cli.common import any_config_option, json_option, request
 from reconciler.config import NodeConfig, load
 from reconciler.daemon.client import ask
 from reconciler.daemon.node import assemble
 from reconciler.doctor.examine import CHECKS, SETTINGS, examine, without_settings
-from reconciler.doctor.finding import Finding, Level, broken, chapter, well
+from reconciler.doctor.finding import Finding, Level, broken, chapter, quoted, well
+from reconciler.doctor.finding import command as remedy_command
 from reconciler.doctor.node import Node, daemon_account
 from reconciler.errors import ConfigError, Temporary, visible
 from reconciler.site import Site
@@ -26,7 +27,7 @@ _NAMES = (SETTINGS, *(check.name for check in CHECKS))
 
 
 @click.command(epilog="Example: sudo reconciler doctor; sudo reconciler doctor --only hooks --json")
-@config_option
+@any_config_option
 @json_option
 @click.option(
     "--only", metavar="CHECK", type=click.Choice(_NAMES), multiple=True, help="Make this check alone; may be repeated."
@@ -61,14 +62,27 @@ def findings(config: Path, only: tuple[str, ...] = ()) -> Iterator[Finding]:
     try:
         settings = load(config)
     except ConfigError as error:
-        for text in str(error).splitlines():
-            remedy = (f"sudoedit {config}", "sudo reconciler doctor", chapter("node.yaml has a mistake"))
-            yield _named(broken(text, *remedy))
+        yield from map(_named, _unusable(config, error))
         yield from without_settings()
         return
     if not only or SETTINGS in only:
         yield _named(_closed(config) or well(f"{config}: node {settings.node}"))
     yield from examine(node_of(config, settings), tuple(name for name in only if name != SETTINGS) or _unless(only))
+
+
+def _unusable(config: Path, error: ConfigError) -> Iterator[Finding]:
+    """Why there are no settings: each mistake a finding, and after the last one what to do."""
+    again, why = remedy_command(config, "doctor"), error.__cause__
+    if isinstance(why, FileNotFoundError):
+        yield broken(f"{config} is not there", remedy_command(config, "init"), chapter("Files and folders"))
+    elif isinstance(why, IsADirectoryError):
+        yield broken(f"{config} is a folder, not a file with settings", "# name the file in it with --config FILE")
+    elif isinstance(why, OSError):
+        yield broken(f"{config} cannot be read: {why.strerror}", again, chapter("Files and folders"))
+    else:
+        *others, last = str(error).splitlines()
+        yield from map(broken, others)
+        yield broken(last, f"sudoedit {quoted(config)}", again, chapter("node.yaml has a mistake"))
 
 
 def _unless(only: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,7 +100,7 @@ def _closed(config: Path) -> Finding | None:
     if mode & 0o022:
         return broken(
             f"{config} can be written by others than its owner (mode {mode:04o}), and it names programs that are run",
-            f"sudo chmod go-w {config}",
+            f"sudo chmod go-w {quoted(config)}",
             chapter("Files and folders"),
         )
     return None

@@ -3,6 +3,9 @@
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+
+from reconciler.config import DEFAULT_PATH
 
 
 class Level(StrEnum):
@@ -53,6 +56,12 @@ def broken(what: str, *remedy: str) -> Finding:
 def quoted(text: object) -> str:
     """For a remedy: one word of a shell, whatever a push, a file or a server put into it."""
     return shlex.quote(str(text))
+
+
+def command(config: Path, *words: str) -> str:
+    """For a remedy: a reconciler command for the node with these settings."""
+    options = ["--config", str(config)] if config != DEFAULT_PATH else []
+    return shlex.join(["sudo", "reconciler", *words, *options])
 
 
 def chapter(title: str, document: str = "docs/operations.md") -> str:

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import node_role
-from reconciler.config import DEFAULT_PATH, NodeConfig
+from reconciler.config import NodeConfig
+from reconciler.doctor.finding import command
 from reconciler.effects import Effects
 from reconciler.role.base import Role, RoleReport
 from reconciler.site import Site
@@ -73,8 +73,7 @@ class Node:
             root = self.settings.repo.parent
             options += ["--root", str(root)] if root != _ROOT else []
             options += ["--user", self.who] if self.who != _USER else []
-        options += ["--config", str(self.config)] if self.config != DEFAULT_PATH else []
-        return shlex.join(["sudo", "reconciler", *words, *options])
+        return command(self.config, *words, *options)
 
 
 def account_of(uid: int) -> Account | None:

@@ -33,7 +33,8 @@ def _ipv6(value: Any) -> IPv6Address:
     return address
 
 
-def _address(value: Any) -> IPv4Address | IPv6Address:
+def read_address(value: Any) -> IPv4Address | IPv6Address:
+    """Read an address of either family; raises Invalid for a text that is none."""
     if isinstance(value, IPv4Address | IPv6Address):
         return value
     text = single(value)
@@ -62,11 +63,11 @@ def server_address(value: Any) -> ServerAddress:
     text = single(value)
     split = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*)):([0-9]{1,5})", text, re.ASCII)
     if split is None:
-        return ServerAddress(_address(text))
+        return ServerAddress(read_address(text))
     port = int(split[3])
     if not 0 < port < 65536:
         raise Invalid(f"{shown(text)} has no port from 1 to 65535")
-    return ServerAddress(_address(split[1] or split[2]), port)
+    return ServerAddress(read_address(split[1] or split[2]), port)
 
 
 def _prefix4(value: Any) -> IPv4Network:
@@ -107,7 +108,7 @@ Address6 = Annotated[IPv6Address, BeforeValidator(_ipv6), WithJsonSchema({"type"
 
 Address = Annotated[
     IPv4Address | IPv6Address,
-    BeforeValidator(_address),
+    BeforeValidator(read_address),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
 ]
 """An address of either family."""

@@ -33,7 +33,7 @@ def problems(text: str, model: type = Site) -> list[tuple[str, str]]:
         (BASE + "networks: {lan: {vlan: 0}}\n", "3:24", "'0' is too small; the limit is 1"),
         (BASE + "networks: {lan: {vlan: -1}}\n", "3:24", "'-1' is not a whole number"),
         (BASE + "networks: {lan: {isolated: maybe}}\n", "3:28", "'maybe' is neither yes nor no"),
-        (BASE + "networks: [lan]\n", "3:1", "expected a mapping of keys to values, found a list"),
+        (BASE + "networks: [lan]\n", "3:1", "expected a mapping of 'networks' by name, found a list"),
         (BASE + "networks: {lan: }\n", "3:12", "expected a mapping of keys to values, found nothing"),
         (BASE + "networks: {lan: [x]}\n", "3:12", "found a list"),
         (BASE + "networks:\n  a b: {}\n", "4:3", "'a b' is not a plain name; use letters"),
