@@ -3,6 +3,7 @@
 import shutil
 import socket
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -61,7 +62,8 @@ def command(
 ) -> None:
     """Set this node up: node.yaml, a bare state repository with its hooks, folders, a TSIG key.
 
-    Running it again repairs what is missing and harms nothing; an existing node.yaml is kept as it is.
+    Running it again repairs what is missing and harms nothing; an existing node.yaml is kept as it is, and options
+    that say otherwise are named.
     Nothing is written to the servers' own configuration: what to add there is told at the end. On a pair, run it on the
     node where the disk is mounted, then on the other one.
     """
@@ -71,11 +73,11 @@ def command(
         raise click.UsageError("--drbd needs --mount, where its disk is mounted")
     who = node_setup.owner(user)
     config = config.absolute()
-    root = (root or (mount / "reconciler" if mount else ROOT)).absolute()
+    kept = config.exists()
     folder = bind_directory or (mount / "bind" if mount else BIND)
     values = usual_values(
         node or socket.gethostname().partition(".")[0],
-        root,
+        (root or (mount / "reconciler" if mount else ROOT)).absolute(),
         role=role,
         mount=mount.absolute() if mount else None,
         drbd=drbd,
@@ -86,17 +88,60 @@ def command(
     for text in node_setup.write_config(config, node_yaml(values), who):
         click.echo(text)
     settings = load(config)
+    if kept:
+        asked = _Asked(node, mount, drbd, role, bind, bind_directory, dnsmasq, root)
+        if idle := _without_effect(settings, asked):
+            click.echo(f"kept {config}: {_listed(idle)} no effect; edit the file if that is what you want")
     for text in node_setup.write_script_settings(settings, config):
         click.echo(text)
-    _make(settings, config, root, who, example=example)
+    _make(settings, config, who, example=example)
     click.echo(next_steps(settings, config, who.name))
+
+
+class _Asked(NamedTuple):
+    """Options that are for a new node.yaml; None where not given."""
+
+    node: str | None
+    mount: Path | None
+    drbd: str | None
+    role: str | None
+    bind: bool | None
+    bind_directory: Path | None
+    dnsmasq: bool | None
+    root: Path | None
+
+
+def _without_effect(settings: NodeConfig, asked: _Asked) -> list[str]:
+    """The options that say other than the settings that were kept."""
+    role = None if settings.role == "always" else settings.role
+    directory = settings.bind.directory if settings.bind else None
+    pairs = {
+        "--node": (asked.node, settings.node),
+        "--mount": (asked.mount and asked.mount.absolute(), settings.mount),
+        "--drbd": (asked.drbd, settings.drbd and settings.drbd.resource),
+        "--role": (asked.role, role),
+        "--bind" if asked.bind else "--no-bind": (asked.bind, settings.bind is not None),
+        "--bind-directory": (asked.bind_directory and asked.bind_directory.absolute(), directory),
+        "--dnsmasq" if asked.dnsmasq else "--no-dnsmasq": (asked.dnsmasq, settings.dnsmasq is not None),
+        "--root": (asked.root and asked.root.absolute(), _root(settings)),
+    }
+    return [name for name, (wanted, found) in pairs.items() if wanted is not None and wanted != found]
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
+
+
+def _root(settings: NodeConfig) -> Path:
+    """The folder that the daemon's own lie in."""
+    return settings.state.parent
 
 
 def _managed(wish: bool | None, program: str) -> bool:
     return shutil.which(program) is not None if wish is None else wish
 
 
-def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner, *, example: str | None) -> None:
+def _make(settings: NodeConfig, config: Path, who: node_setup.Owner, *, example: str | None) -> None:
     for text in node_setup.make_own(settings, who):
         click.echo(text)
     missing = node_setup.missing_disk(settings)
@@ -105,7 +150,7 @@ def _make(settings: NodeConfig, config: Path, root: Path, who: node_setup.Owner,
             f"{missing}: what lies on the shared disk is made by the same command on the node where it is mounted"
         )
         return
-    for text in node_setup.make_folders(settings, root, who):
+    for text in node_setup.make_folders(settings, _root(settings), who):
         click.echo(text)
     node_setup.become(who)
     for text in node_setup.make_repository(settings, config):

@@ -16,7 +16,6 @@ from reconciler.role.base import Role, RoleReport
 from reconciler.site import Site
 
 _USER = "reconciler"
-_ROOT = Path("/srv/reconciler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,8 @@ class Node:
     def command(self, *words: str) -> str:
         """A reconciler command for this node, to be copied."""
         options: list[str] = []
-        if words[0] == "init":
-            root = self.settings.repo.parent
-            options += ["--root", str(root)] if root != _ROOT else []
-            options += ["--user", self.who] if self.who != _USER else []
+        if words[0] == "init" and self.who != _USER:
+            options = ["--user", self.who]
         return command(self.config, *words, *options)
 
 

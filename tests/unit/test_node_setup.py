@@ -142,3 +142,26 @@ def test_a_dnsmasq_of_an_isolated_network_begins_without_a_socket(tmp_path: Path
     text = next_steps(made, tmp_path / "node.yaml", "reconciler")
     assert f'DNSMASQ_OPTS="--conf-file={folder}/dnsmasq.conf"' in text
     assert "systemctl enable --now dnsmasq@guest" in text
+
+
+def test_options_that_a_kept_node_yaml_leaves_without_effect_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = tmp_path / "default"
+    monkeypatch.setattr(init, "ROOT", default)
+    user = node_setup.pwd.getpwuid(node_setup.os.geteuid()).pw_name
+    argv = ["--config", str(tmp_path / "etc/node.yaml"), "--user", user, "--no-bind"]
+
+    def run(*options: str) -> str:
+        done = CliRunner().invoke(init.command, [*argv, *options], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    first = ["--node", "ns1", "--dnsmasq", "--root", str(tmp_path / "root")]
+    assert "no effect" not in run(*first) + run(*first)
+    said = run("--node", "other", "--no-dnsmasq", "--mount", "/mnt", "--role", "file")
+    assert f"kept {tmp_path}/etc/node.yaml: --node, --mount, --role, --no-dnsmasq have no effect" in said
+    assert "--root has no effect" in run("--root", str(tmp_path / "else"))
+    assert not default.exists()
+    assert not (tmp_path / "else").exists()
+    assert config.load(tmp_path / "etc/node.yaml").node == "ns1"
