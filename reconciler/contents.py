@@ -87,7 +87,8 @@ class Contents:
     def _write(self, content: Content, effects: Effects) -> str:
         data = _text(content).encode()
         digest = _digest(data)
-        effects.make_folder(self._folder)
+        for folder in (self._folder.parent, self._folder):  # An operator may have moved the whole of it aside.
+            effects.make_folder(folder)
         path = self.path(content.zone.id, digest)
         if not path.exists():
             effects.replace(path, data)

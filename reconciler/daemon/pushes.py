@@ -40,7 +40,8 @@ class Pushes:
 
     def remember(self, commit: str, push: Push, effects: Effects) -> None:
         """Note durably how `commit` came."""
-        effects.make_folder(self._folder)
+        for folder in (self._folder.parent, self._folder):  # An operator may have moved the whole of it aside.
+            effects.make_folder(folder)
         effects.replace(self._path(commit), json.dumps(asdict(push)).encode())
 
     def find(self, commit: str) -> Push | None:

@@ -35,7 +35,7 @@ def repository(node: Node) -> Iterator[Finding]:
         yield broken(
             str(error),
             f"sudo -u {node.who} git -C {settings.repo} fsck",
-            f"sudo mv {settings.repo} {settings.repo}.damaged",
+            f"sudo mv {quoted(settings.repo)} {quoted(settings.repo)}.damaged",
             node.command("init"),
             f"git push origin {settings.branch}    # in a clone",
             _DAMAGED,
@@ -47,12 +47,12 @@ def repository(node: Node) -> Iterator[Finding]:
             f"{path} is left of a git that ended; what it locks cannot be written",
             f"pgrep -u {node.who} git    # nothing may run there",
             f"sudo rm {quoted(path)}",
-            chapter("The audit cannot be written"),
+            chapter("Locks that git left"),
         )
     if head is None:
         yield warning(
             f"branch {settings.branch} of {settings.repo} has no commit yet",
-            f"git push origin {settings.branch}    # in a clone; or: {node.command('init', '--example')}",
+            f"git push origin {settings.branch}    # in a clone of it",
         )
     elif not locks:
         yield well(f"{settings.repo}, {settings.branch} is {head[:12]}")
@@ -71,15 +71,7 @@ def manifest(node: Node) -> Iterator[Finding]:
         commit, outline = store.commit(), store.outline()
     except ManifestError as error:
         closed = "Permission denied" in str(error)
-        mend = (
-            [f"sudo chown -R {node.who} {state}"]
-            if closed
-            else [
-                "sudo systemctl stop reconciler",
-                f"sudo mv {state} {state}.damaged",
-                "sudo systemctl start reconciler",
-            ]
-        )
+        mend = [f"sudo chown -R {node.who} {state}"] if closed else [f"sudo mv {quoted(state)} {quoted(state)}.damaged"]
         title = "Wrong owner or mode" if closed else "The record of what is deployed is damaged"
         yield broken(str(error), *mend, node.command("apply"), chapter(title))
         return

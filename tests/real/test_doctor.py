@@ -76,8 +76,10 @@ def test_a_mistake_in_node_yaml_is_told_and_packages_are_looked_at_all_the_same(
     done = sick.command()
     config.write_text(text)
     assert done.returncode == 1
-    assert "bogus: Extra inputs are not permitted" in done.stdout
+    line = text.count("\n") + 1
+    assert f"broken   settings       {config}:{line}:1: unknown key 'bogus'; known are: node, repo" in done.stdout
     assert f"sudoedit {config}" in done.stdout
+    assert f"sudo reconciler doctor --config {config}" in done.stdout
     assert "well     python" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -140,7 +142,7 @@ def test_a_folder_of_another_owner_group_or_gone(sick: Patient) -> None:
     os.chown(zones, -1, 0)
     sick.follow(sick.trouble("folders", f"{zones} is of group root, not of named's, bind", f"chgrp bind {zones}"))
     state.rename(state.with_name("moved"))
-    finding = sick.trouble("folders", f"{state} is not there", "reconciler init --root")
+    finding = sick.trouble("folders", f"{state} is not there", "reconciler init --user")
     state.with_name("moved").rename(state)
     sick.follow(finding)
     sick.is_well("folders")
@@ -184,6 +186,7 @@ def test_a_repository_that_is_damaged_empty_or_locked(sick: Patient) -> None:
     sick.is_well("repository")
     os.utime(lock, (0, time.time() - 3600))
     finding = sick.trouble("repository", f"{lock} is left of a git that ended", f"rm '{lock}'", level=Level.WARNING)
+    assert "Locks that git left" in finding.remedy
     sick.follow(finding)
     assert not Path("/pwned").exists()
     sick.is_well("repository")
@@ -199,17 +202,19 @@ def test_a_record_of_what_is_deployed_that_is_damaged_or_not_ended(sick: Patient
     sick.follow(sick.trouble("manifest", says, "reconciler apply", level=Level.WARNING))
     sick.is_well("manifest")
     manifest.write_text("{")
-    sick.trouble("manifest", f"{manifest}: not JSON", f"mv {state} {state}.damaged")
+    finding = sick.trouble("manifest", f"{manifest}: not JSON", f"mv {state} {state}.damaged")
     others = sick.troubles("zones", "frozen", "future", "dnsmasq-names")
     assert {item.level for item in others} == {Level.SKIPPED}
-    manifest.write_text(text)
-    sick.is_well("manifest")
+    # The daemon goes on running, and makes everything anew.
+    assert not sick.follow(finding)
+    sick.is_well("manifest", "folders", "owners", "zones", "status")
+    assert json.loads(manifest.read_text())["zones"].keys() == zones.keys()
 
 
 def test_hooks_that_git_would_not_run_or_that_are_not_ours(sick: Patient) -> None:
     repo = sick.node.repo
     hook = repo / "hooks/pre-receive"
-    init = "reconciler init --root"
+    init = "reconciler init --user"
     hook.unlink()
     sick.follow(sick.trouble("hooks", "hook pre-receive is missing", init))
     hook.chmod(0o644)

@@ -33,7 +33,12 @@ def change(ctx: Context, change: ZoneChange, staged: Path) -> Done:
     text = zone.text(change.serial).encode()
     deployed = DeployedZone(zone, change.want.dynamic, change.serial, zonefile.digest(text), change.want.leases)
     undo = partial(_undo, ctx, change, deployed, previous) if previous else None
-    drift = (Drift(name, "-", f"{path} was edited by hand; the edited file is now {aside}", healed=True),)
+    why = (
+        "was edited by hand; the edited file"
+        if change.was
+        else "held something else, and nothing is on record of what was deployed; the old file"
+    )
+    drift = (Drift(name, "-", f"{path} {why} is now {aside}", healed=True),)
     return Done(deployed, undo, drift if aside else ())
 
 
