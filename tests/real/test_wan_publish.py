@@ -25,6 +25,8 @@ from wanlab import (
     says,
 )
 
+from reconciler.errors import Temporary
+
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(shutil.which("ddclient") is None, reason="ddclient is not installed"),
@@ -257,3 +259,10 @@ def test_secrets_of_what_is_published_no_more_are_removed(lab: Lab) -> None:
     with lab.term(lab.wan(publish=[lab.publication("dyndns2", names=["@"])])) as term:
         is_published(term, NEW)
         assert not list((lab.state / "ddclient").glob("example.net.namecheap.*.conf"))
+
+
+def test_why_there_is_nothing_to_publish_is_told(lab: Lab) -> None:
+    with lab.term(lab.wan(publish=[])) as term, pytest.raises(Temporary, match=r"site\.yaml has no `publish:`"):
+        term.publish("ada", alone=False)
+    with pytest.raises(Temporary, match="this node is standby"):
+        term.publish("ada", alone=False)

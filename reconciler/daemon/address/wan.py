@@ -85,9 +85,13 @@ class WanTerm:
 
     def publish(self, by: str, *, alone: bool) -> None:
         """An operator wants the address published. Any thread may call. Raises Temporary where there is nothing."""
-        publisher = self._publisher
-        if publisher is None or not self._following[0] or not self._following[0].publish:
-            raise Temporary("nothing is published from here: this node is standby, or site.yaml has no `wan: publish:`")
+        publisher, wan = self._publisher, self._following[0]
+        if not self._on:
+            raise Temporary("nothing is published from here: this node is standby; ask the primary")
+        if wan is None or not wan.publish:
+            raise Temporary("there is nothing to publish: site.yaml has no `publish:` below `wan:`")
+        if publisher is None:
+            raise Temporary("nothing is published at the moment: the way to look for addresses could not be started")
         publisher.ask(by, alone=alone)
 
     def document(self) -> dict[str, Any] | None:
