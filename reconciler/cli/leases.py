@@ -19,6 +19,7 @@ from reconciler.cli.common import config_option, json_option, refuse_standby, re
 from reconciler.config import NodeConfig
 from reconciler.daemon.client import ask
 from reconciler.leases.lease import octets
+from reconciler.state.validation import nearest
 
 Row = Mapping[str, Any]
 """A lease as the daemon and `lease_query.document` tell it."""
@@ -78,7 +79,7 @@ def command(
         keep = _filter(filters, by_prefix=False)
         settings = settings_of(config)
         refuse_standby(settings)
-        _now(settings.control, keep, as_json)
+        _now(settings.control, keep, as_json, network)
 
 
 def _with_history(config: Path) -> NodeConfig:
@@ -141,7 +142,7 @@ def _network_test(network: str, *, by_prefix: bool) -> Callable[[Row], bool]:
     return lambda row: ip_address(row["address"]) in prefix
 
 
-def _now(control: Path, keep: Callable[[Row], bool], as_json: bool) -> None:
+def _now(control: Path, keep: Callable[[Row], bool], as_json: bool, network: str | None) -> None:
     received: list[str] = []
     code = ask(control, request("leases"), received.append)
     if code:
@@ -149,6 +150,7 @@ def _now(control: Path, keep: Callable[[Row], bool], as_json: bool) -> None:
             show(text)
         raise SystemExit(code)
     document = json.loads("".join(received))
+    _there_is(network, document.get("networks", []))
     rows = [row for row in document["leases"] if keep(row)]
     problems = document.get("problems", [])
     if as_json:
@@ -162,6 +164,15 @@ def _now(control: Path, keep: Callable[[Row], bool], as_json: bool) -> None:
         _table(titles, ([row.get("network"), *_cells(row), _until(row["expires"])] for row in ordered))
     for text in problems:
         show(_plain(str(text)))
+
+
+def _there_is(network: str | None, known: list[str]) -> None:
+    """Raise UsageError for the name of a network that is none. Nothing is known before the first pass."""
+    if network is not None and known and network not in known:
+        try:
+            ip_network(network.strip(), strict=False)
+        except ValueError:
+            raise click.UsageError(f"there is no network {_plain(network)!r}; {nearest(network, known)}") from None
 
 
 def _at(repo: Path, moment: int, keep: Callable[[Row], bool], as_json: bool) -> None:

@@ -126,7 +126,7 @@ def leases(node: Node) -> dict[str, Any]:
     """Leases in force, and what could not be read or named."""
     if node.leases is None:
         problem = "node.yaml names no DHCP server: neither dnsmasq with `dhcp: yes` nor `leases:`"
-        return {"leases": [], "problems": [problem]}
+        return {"leases": [], "networks": [], "problems": [problem]}
     observed, networks = node.leases.observed, node.leases.networks
     return {
         "leases": [
@@ -141,6 +141,7 @@ def leases(node: Node) -> dict[str, Any]:
             }
             for address, lease in sorted(observed.leases.items(), key=lambda pair: (pair[0].version, int(pair[0])))
         ],
+        "networks": sorted(name for name, _ in networks),
         "problems": list(node.leases.problems),
     }
 

@@ -499,6 +499,10 @@ def test_leases_now_are_asked_of_the_daemon(site, ask, tmp_path):
         assert [each["address"] for each in by_name] == ["192.168.3.10"]
         assert len(json.loads(ask("--json", "--network", "192.168.3.0/24").output)["leases"]) == 2
         assert ask("--mac", THREE).output.startswith("nobody such is connected\n")
+        document["networks"] = ["guests", "lan"]
+        unknown = ask("--network", "guest")
+        assert (unknown.exit_code, "there is no network 'guest'; did you mean 'guests'?" in unknown.output) == (2, True)
+        assert ask("--network", "10.0.0.0/8").output.startswith("nobody such is connected\n")
         document["leases"].clear()
         assert ask().output.startswith("nobody is connected\n")
     finally:
