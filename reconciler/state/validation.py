@@ -96,7 +96,10 @@ def _sentence(model: type[BaseModel], detail: Any, path: Path) -> tuple[str, str
         choices = [choice.strip("' ") for choice in context["expected"].replace(" or ", ", ").split(",")]
         return f"{found(value)} is not one of: {', '.join(choices)}", _close(value, choices)
     if kind == "dict_type" and path:
-        return f"expected a mapping of {_named(path)} by name, found {found(value)}", "write `NAME: …` below it for each"
+        return (
+            f"expected a mapping of {_named(path)} by name, found {found(value)}",
+            "write `NAME: …` below it for each",
+        )
     if kind in ("model_type", "dict_type"):
         keys = list(_keys(model, path))
         fix = f"write `key: value` pairs below it; known keys are: {', '.join(keys)}" if keys else ""
