@@ -16,7 +16,7 @@ from reconciler.delegation.expected import Delegation
 from reconciler.delegation.finding import Finding, Limits
 from reconciler.deployed import Deployed
 from reconciler.dns import names
-from reconciler.errors import Refused, visible
+from reconciler.errors import ConfigError, Refused, visible
 from reconciler.evaluate import Evaluator
 from reconciler.site import Site
 from reconciler.state.addresses import ServerAddress, server_address
@@ -94,6 +94,8 @@ def _working_copy(path: Path) -> Site:
 
 
 def _deployed(config: Path) -> Site:
+    if not config.exists():
+        raise ConfigError(f"{config} is not there: name a working copy with --state, or another file with --config")
     settings = settings_of(config)
     refuse_standby(settings)
     as_owner(settings)

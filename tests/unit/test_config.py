@@ -81,3 +81,10 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (found,) = doctor(tmp_path / "node.yaml")
     assert found["what"] == f"{tmp_path}/node.yaml cannot be read: Permission denied"
     assert found["remedy"].splitlines()[0] == f"sudo reconciler doctor --config {tmp_path}/node.yaml"
+
+
+def test_a_command_written_wrong_and_one_that_can_do_without_node_yaml(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["chek"])
+    assert (done.exit_code, "No such command 'chek': did you mean check?" in done.output) == (2, True)
+    with pytest.raises(ConfigError, match="name a working copy with --state"):
+        CliRunner().invoke(cli, ["delegation", "--config", str(tmp_path / "no")], catch_exceptions=False)
