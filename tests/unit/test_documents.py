@@ -1,5 +1,6 @@
 """The documents say what is true: commands and options exist, links lead somewhere, examples work."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -82,6 +83,47 @@ def test_every_command_is_documented() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     missing = [name for name in cli.list_commands(click.Context(cli)) if f"`reconciler {name}" not in text]
     assert not missing
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """The strings of a module, with X for what is filled in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_commands_that_the_program_names_exist() -> None:
+    wrong, number = [], 0
+    for path in sorted((ROOT / "reconciler").rglob("*.py")):
+        for text in texts(ast.parse(path.read_text())):
+            for match in re.finditer(r"(?:`|sudo )reconciler ([a-z][^`|&;<>#()…\n]*)", text):
+                words = match[1].replace("'", "").replace('"', "").split()
+                number += 1
+                if why := explain(words):
+                    wrong.append(f"{path.name}: reconciler {' '.join(words)}: {why}")
+    assert not wrong
+    assert number > 40
+
+
+def test_remedies_can_be_copied() -> None:
+    """Each reconciler command that the doctor proposes is one that click takes, values of options included."""
+    number = 0
+    for path in (*(ROOT / "reconciler/doctor").glob("*.py"), ROOT / "reconciler/cli/doctor.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            if name not in ("node.command", "remedy_command"):
+                continue
+            given = node.args[1:] if name == "remedy_command" else node.args
+            words = [str(word.value) if isinstance(word, ast.Constant) else "example.net" for word in given]
+            command = cli.get_command(click.Context(cli), words[0])
+            assert command is not None, words
+            command.make_context(words[0], [*words[1:], "--config", "/etc/reconciler/node.yaml"])
+            number += 1
+    assert number > 25
 
 
 @documents
