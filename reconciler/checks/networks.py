@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from reconciler.checks import isolated
+from reconciler.checks import dhcpoptions, isolated
 from reconciler.checks.lookup import Address, Prefix
 from reconciler.checks.report import Report
 from reconciler.checks.special import Special, complete, node_addresses, special, unusable
@@ -23,6 +23,7 @@ def check(state: State, report: Report) -> None:
     _check_overlaps(state, report)
     _check_interfaces(state, report)
     isolated.check(state, report)
+    dhcpoptions.check(state, report)
     _check_ranges(state, report)
 
 
