@@ -37,16 +37,19 @@ def command(ctx: click.Context, folder: Path, keep: bool) -> None:
     root only; nothing of this machine's own name servers, network or /etc is touched.
     """
     ctx.obj = Lab(folder.resolve())
+    if keep and ctx.invoked_subcommand not in (None, tour_command.name):
+        raise click.UsageError("--keep is for the tour")
     if ctx.invoked_subcommand is None:
         raise SystemExit(tour(folder.resolve(), keep=keep))
 
 
 @command.command("tour")
 @click.option("--keep", is_flag=True, help="Leave everything running for play, and tell how to.")
-@click.pass_obj
-def tour_command(lab: Lab, keep: bool) -> None:
+@click.pass_context
+def tour_command(ctx: click.Context, keep: bool) -> None:
     """Show a pair at work and failing; ends by itself, and leaves nothing."""
-    raise SystemExit(tour(lab.layout.folder, keep=keep))
+    before = ctx.parent is not None and ctx.parent.params["keep"]
+    raise SystemExit(tour(ctx.obj.layout.folder, keep=keep or before))
 
 
 @command.command()
@@ -66,7 +69,7 @@ def up(lab: Lab) -> None:
             lab.down()
         raise
     _tell(lab)
-    click.echo(f"the state lies in {lab.layout.clone}; edit it, then `reconciler lab push`")
+    click.echo(f"the state lies in {lab.layout.clone}; edit it, then {lab.layout.told('push')}")
 
 
 @command.command()
@@ -96,9 +99,17 @@ def push(lab: Lab, line: str | None, options: tuple[str, ...]) -> None:
 @_NODE
 @click.pass_obj
 def fail(lab: Lab, node: str) -> None:
-    """Cut a node's power: everything in it is killed, what it had not synced is lost."""
+    """Cut a node's power: everything in it is killed, what it had not synced is lost.
+
+    Waits until the other node is primary, where it runs, for half a minute at most.
+    """
     _there(lab)
     lab.nodes[node].fail()
+    if any(machine.pid is not None for machine in lab.nodes.values()):
+        try:
+            until(lambda: lab.primary() is not None, "", patience=_PATIENCE)
+        except ReconcilerError:
+            click.echo(f"the other node has not taken over yet; {lab.layout.told('watch')} tells how it goes on")
     _tell(lab)
 
 
@@ -113,7 +124,7 @@ def back(lab: Lab, node: str) -> None:
     try:
         until(lambda: machine.status() is not None and lab.primary() is not None, "", patience=_PATIENCE)
     except ReconcilerError:
-        click.echo(f"{node} is starting; `reconciler lab watch` tells how it goes on")
+        click.echo(f"{node} is starting; {lab.layout.told('watch')} tells how it goes on")
     _tell(lab)
 
 
@@ -123,7 +134,7 @@ def switch(lab: Lab) -> None:
     """Have the primary give the role to the other node, in order."""
     _there(lab)
     if lab.primary() is None:
-        raise ReconcilerError("no node is primary; `reconciler lab status` tells what each has")
+        raise ReconcilerError(f"no node is primary; {lab.layout.told('status')} tells what each has")
     begun = time.monotonic()
     giving, taking = lab.switch()
     click.echo(f"{giving} gave the role to {taking} in {time.monotonic() - begun:.2f} s")
@@ -177,7 +188,7 @@ def on(lab: Lab, machine: str, argv: tuple[str, ...]) -> None:
 
 def _there(lab: Lab) -> None:
     if not lab.exists:
-        raise ConfigError(f"there is no lab in {lab.layout.folder}; `reconciler lab up` makes one")
+        raise ConfigError(f"there is no lab in {lab.layout.folder}; {lab.layout.told('up')} makes one")
 
 
 def _tell(lab: Lab) -> Machine | None:

@@ -69,7 +69,7 @@ class _Lazy(click.Group):
 
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if close:
-                error.message = f"{error.message.rstrip('.')}: did you mean {close[0]}?"
+                raise click.UsageError(f"{error.message.rstrip('.')}: did you mean {close[0]}?", ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -39,7 +39,7 @@ class Lab:
         folder = self.layout.folder
         folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if folder.exists() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} is not empty; `reconciler lab down` removes a lab that is there")
+            raise ConfigError(f"{folder} is not empty; {self.layout.told('down')} removes a lab that is there")
         closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
         if closed:
             raise ConfigError(f"{closed[0]} is closed to the servers' users; name another place with --folder")
@@ -131,7 +131,8 @@ class Lab:
         """Have the primary give the role to the other node in order. The names of both, from and to."""
         giving = self.await_primary()
         if any(node.pid is None for node in self.nodes.values()):
-            raise ReconcilerError("the other node is down; `reconciler lab back` starts it")
+            down = next(name for name, node in self.nodes.items() if node.pid is None)
+            raise ReconcilerError(f"{down} is down; {self.layout.told(f'back {down}')} starts it")
         giving.give_away()
         try:
             taking = self.await_primary(other_than=giving.name)

@@ -5,6 +5,7 @@ mounted in a mount namespace of its own.
 """
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
@@ -46,6 +47,11 @@ class Layout:
     """Paths below the lab's folder, and names of namespaces. Several labs do not meet."""
 
     folder: Path
+
+    def told(self, words: str) -> str:
+        """A command for this lab, for a message."""
+        folder = "" if self.folder == DEFAULT_FOLDER else f"--folder {shlex.quote(str(self.folder))} "
+        return f"`reconciler lab {folder}{words}`"
 
     @property
     def mark(self) -> Path:

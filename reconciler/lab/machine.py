@@ -83,7 +83,7 @@ class Machine:
     def command(self, *argv: str) -> list[str]:
         """What runs a command on this node."""
         if self.pid is None:
-            raise ReconcilerError(f"{self.name} is down; `reconciler lab back {self.name}` starts it")
+            raise ReconcilerError(f"{self.name} is down; {self._layout.told(f'back {self.name}')} starts it")
         return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", *argv]
 
     @property

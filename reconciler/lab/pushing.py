@@ -21,7 +21,7 @@ def push(lab: Lab, line: str | None, options: tuple[str, ...]) -> int:
     if not any(node.has_addresses for node in lab.nodes.values()):
         raise ReconcilerError(
             f"nothing was committed or pushed: no node has the virtual address {NETWORKS[0].v4.ip}; "
-            "`reconciler lab status` tells what each has"
+            f"{lab.layout.told('status')} tells what each has"
         )
     hosts = lab.layout.clone / "hosts.yaml"
     before = hosts.read_bytes() if hosts.exists() else b""
@@ -38,7 +38,7 @@ def push(lab: Lab, line: str | None, options: tuple[str, ...]) -> int:
         left = "the line is out of hosts.yaml again" if line else f"what was edited is still in {lab.layout.clone}"
         click.echo(f"refused, so the commit is undone (reset to origin/main); {left}")
     elif code != 0:
-        click.echo(f"not pushed; the commit stays in {lab.layout.clone}, and `reconciler lab push` pushes it again")
+        click.echo(f"not pushed; the commit stays in {lab.layout.clone}, and {lab.layout.told('push')} pushes it again")
     return code
 
 

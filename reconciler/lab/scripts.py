@@ -17,6 +17,11 @@ def server_script(layout: Layout) -> str:
 #!/bin/sh
 # server named|dnsmasq start|stop|restart|reload: in place of systemd, on the node that it is called on.
 set -u
+case $#:${{1:-}}:${{2:-}} in
+2:named:start | 2:named:stop | 2:named:restart | 2:named:reload) ;;
+2:dnsmasq:start | 2:dnsmasq:stop | 2:dnsmasq:restart | 2:dnsmasq:reload) ;;
+*) echo "server: not known: $*; write: server named|dnsmasq start|stop|restart|reload" >&2; exit 2 ;;
+esac
 node={layout.node}
 disk={layout.disk}
 bin={layout.programs}
