@@ -376,3 +376,13 @@ def test_nothing_is_authoritative_any_more(lab: Lab) -> None:
     assert dict(outcome.zones) == {}
     assert lab.rcode(Z, "SOA") == lab.rcode("dyn.net.", "SOA") == "REFUSED"
     assert list((lab.folder / "zones").iterdir()) == []
+
+
+def test_a_file_that_nothing_is_on_record_of_is_not_called_edited(lab: Lab) -> None:
+    lab.apply(site(static(Z, "a 60 A 192.0.2.2")))
+    lab.deployed, lab.bind = Deployed(), lab.new_bind()
+    outcome = lab.apply(site(static(Z, "a 60 A 192.0.2.3")))
+    assert outcome is not None
+    (told,) = outcome.drift
+    assert "nothing is on record of what was deployed; the old file is now" in told.text
+    assert "edited" not in told.text
