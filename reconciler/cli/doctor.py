@@ -75,10 +75,10 @@ def _unusable(config: Path, error: ConfigError) -> Iterator[Finding]:
     again, why = remedy_command(config, "doctor"), error.__cause__
     if isinstance(why, FileNotFoundError):
         yield broken(f"{config} is not there", remedy_command(config, "init"), chapter("Files and folders"))
-    elif isinstance(why, IsADirectoryError):
-        yield broken(f"{config} is a folder, not a file with settings", "# name the file in it with --config FILE")
     elif isinstance(why, OSError):
         yield broken(f"{config} cannot be read: {why.strerror}", again, chapter("Files and folders"))
+    elif not config.is_file():
+        yield broken(str(error), "# name the file with the settings: sudo reconciler doctor --config FILE")
     else:
         *others, last = str(error).splitlines()
         yield from map(broken, others)

@@ -70,7 +70,8 @@ def test_no_node_yaml_and_what_is_none(tmp_path: Path) -> None:
     assert missing["what"] == f"{tmp_path}/node.yaml is not there"
     assert missing["remedy"].splitlines()[0] == f"sudo reconciler init --config {tmp_path}/node.yaml"
     (folder,) = doctor(tmp_path)
-    assert folder["what"] == f"{tmp_path} is a folder, not a file with settings"
+    assert folder["what"] == f"{tmp_path} is not a file"
+    assert "sudoedit" not in folder["remedy"]
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
