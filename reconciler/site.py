@@ -11,6 +11,7 @@ from reconciler.dns.zone import Zone
 from reconciler.state import schema
 from reconciler.state.model import Hatch
 from reconciler.state.schema import KeepRule, UpdateGrant
+from reconciler.state.wan import Wan
 
 
 class KnownPrefix(NamedTuple):
@@ -118,7 +119,7 @@ class Site:
     dnsmasq_hatches: tuple[Hatch, ...] = ()
     nodes: tuple[str, ...] = ()
     """Names of the servers, as written."""
-    wan: schema.Wan | None = None
+    wan: Wan | None = None
     """The public address: how it is learnt, where it is published."""
     prefixes: Mapping[str, KnownPrefix] = field(default_factory=dict)
     """Delegated prefixes by the interface that shows them, as far as they are known."""

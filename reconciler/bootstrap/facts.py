@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
-from reconciler.state.schema import Drbd, IPv6Mode, Network, Pair, Site
+from reconciler.state.pair import Drbd, Pair
+from reconciler.state.schema import IPv6Mode, Network, Site
 
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface

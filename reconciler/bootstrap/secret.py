@@ -4,7 +4,9 @@ import re
 
 from reconciler.bootstrap.facts import Facts
 from reconciler.errors import Refused
-from reconciler.state.schema import Pair, SecretRef, Site
+from reconciler.state.pair import Pair
+from reconciler.state.schema import Site
+from reconciler.state.secret import SecretRef
 
 DEFAULT_AUTH = SecretRef.model_validate({"secret": "heartbeat"})
 """heartbeat does not start without a key."""

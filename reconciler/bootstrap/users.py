@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reconciler.bootstrap.facts import Facts
 from reconciler.bootstrap.text import PROGRAM, NodeFile, commented, word
-from reconciler.state.schema import Uids
+from reconciler.state.pair import Uids
 
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "bind": ("/etc/bind", "/var/cache/bind", "/var/lib/bind", "/var/log/named", "/run/named"),

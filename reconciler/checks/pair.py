@@ -5,7 +5,7 @@ from collections import Counter
 
 from reconciler.checks.report import Report
 from reconciler.state.model import State
-from reconciler.state.schema import Drbd, Pair
+from reconciler.state.pair import Drbd, Pair
 
 _SYSTEM = (
     *(f"/{name}" for name in ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run")),

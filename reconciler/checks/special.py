@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.checks.lookup import Address, Prefix
 from reconciler.state.model import State
-from reconciler.state.schema import Node
+from reconciler.state.pair import Node
 
 
 class Kind(StrEnum):

@@ -7,8 +7,8 @@ from reconciler.checks.report import Report
 from reconciler.dns import names
 from reconciler.errors import BadName
 from reconciler.state.model import State
-from reconciler.state.schema import WanPublish
 from reconciler.state.text import shown
+from reconciler.state.wan import WanPublish
 
 OPTIONS = frozenset(
     {"backupmx", "custom", "max-interval", "min-error-interval", "min-interval", "mx", "on-root-domain", "quietreply"}

@@ -10,7 +10,7 @@ from reconciler.doctor.node import Node
 from reconciler.doctor.repository import site_of
 from reconciler.errors import Temporary
 from reconciler.services.ddclient import cache, program, render
-from reconciler.state.schema import WanPublish
+from reconciler.state.wan import WanPublish
 
 _CHAPTER = chapter("The public address changed")
 

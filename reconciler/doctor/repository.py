@@ -16,7 +16,8 @@ from reconciler.git import setup
 from reconciler.git.repo import StateRepo
 from reconciler.manifest import ManifestError, ManifestStore
 from reconciler.state.load import load
-from reconciler.state.schema import SecretRef, Site
+from reconciler.state.schema import Site
+from reconciler.state.secret import SecretRef
 
 _OLD_LOCK = 600.0
 _MISSING = chapter("A hook is missing")

@@ -6,16 +6,17 @@ Addresses are ipaddress values, names are canonical absolute names, times are se
 
 from enum import StrEnum
 from ipaddress import IPv6Network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from reconciler.dns.serials import SerialStyle
 from reconciler.state.addresses import Address, Address4, Address6, Client, Prefix4, Prefix6, Server
+from reconciler.state.pair import Node, Pair
+from reconciler.state.secret import SecretRef
 from reconciler.state.strict import Strict
 from reconciler.state.text import shown
 from reconciler.state.types import (
-    AbsolutePath,
     Domain,
     Flag,
     Identifier,
@@ -28,16 +29,9 @@ from reconciler.state.types import (
     Owner,
     RecordType,
     Seconds,
-    Url,
     ViewName,
 )
-
-
-class SecretRef(Strict):
-    """A value that stands in the node's secrets folder, never in the repository."""
-
-    secret: Identifier
-    """Name of the file in the secrets folder of the node."""
+from reconciler.state.wan import Wan
 
 
 class IPv6Mode(StrEnum):
@@ -47,17 +41,6 @@ class IPv6Mode(StrEnum):
     SLAAC = "slaac"
     STATELESS = "stateless"
     STATEFUL = "stateful"
-
-
-class Node(Strict):
-    """One of the servers."""
-
-    address: Many[Address] = Field(min_length=1)
-    """The node's own fixed addresses, in one network or more; the other node of a pair speaks to the first."""
-    ipv6: Address6 | None = None
-    """The node's own fixed IPv6 address in the network of its first `address`; may be a suffix (`::6`)."""
-    preferred: Flag = False
-    """This node should be primary when both are well."""
 
 
 class AddressRange(Strict):
@@ -279,161 +262,6 @@ class Secondary(Strict):
 share one."""
     primary: Many[Server] = []
     """Where the server reaches BIND here. Left out: the virtual IPs, or the nodes' addresses where there are none."""
-
-
-class Family(StrEnum):
-    """IPv4 or IPv6."""
-
-    IPV4 = "ipv4"
-    IPV6 = "ipv6"
-
-    @property
-    def version(self) -> int:
-        """4 or 6, as in `ipaddress`."""
-        return 4 if self is Family.IPV4 else 6
-
-
-class DnsQuestion(Strict):
-    """A question to DNS servers that answer with the address of whoever asks, straight to them."""
-
-    name: Domain
-    """The name to ask for, such as `myip.opendns.com`."""
-    type: Literal["A", "AAAA", "TXT"] | None = None
-    """The record type; A or AAAA, as the family says, when left out."""
-    servers: Many[Server] = Field(min_length=1)
-    """The servers, by address, asked in this order until one answers. The host's own resolver is not asked."""
-
-
-class WanSource(Strict):
-    """One way to learn the public address: exactly one of `interface`, `dns`, `web`, `command`."""
-
-    interface: Interface | None = None
-    """The public address of this interface; changes are seen at once."""
-    dns: DnsQuestion | None = None
-    """What DNS servers say of whoever asks."""
-    web: Url | None = None
-    """The answer of this web page: one address and nothing else."""
-    command: Identifier | None = None
-    """What a program prints: one that this node's node.yaml has under `commands:` by this name."""
-    family: Family = Family.IPV4
-    """The family of the address."""
-
-    @property
-    def text(self) -> str:
-        """The source in a few words."""
-        if self.dns is not None:
-            return f"dns {self.dns.name}"
-        found = {"interface": self.interface, "web": self.web, "command": self.command}
-        return next(f"{key} {value}" for key, value in found.items() if value is not None)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        keys = [name for name in type(self).model_fields if name != "family"]
-        given = [name for name in keys if getattr(self, name) is not None]
-        if len(given) != 1:
-            what = f"one way to learn an address has {len(given)} keys"
-            raise Invalid(what, f"write exactly one of {', '.join(keys)}")
-        return self
-
-
-class WanPublish(Strict):
-    """Names at a provider of dynamic DNS, kept at the public address by ddclient."""
-
-    protocol: Identifier
-    """ddclient's name of the provider's protocol (`ddclient -list-protocols`)."""
-    domain: Domain
-    """The domain whose names are updated."""
-    names: Many[Line] = ["@"]
-    """Names in the domain; `@` is the domain itself."""
-    family: Family = Family.IPV4
-    """Which address is published."""
-    server: Line | None = None
-    """The provider's server, with a port if need be; ddclient's own default when left out."""
-    login: Line | None = None
-    """User name at the provider; the domain when left out and the protocol is `namecheap`."""
-    password: SecretRef | None = None
-    """Where the password is kept on the node; for `nsupdate` the file is the TSIG key."""
-    zone: Domain | None = None
-    """The zone at the provider, for protocols that ask for it."""
-    ttl: Seconds | None = None
-    """TTL of the record, for protocols that ask for it."""
-    tls: Flag = True
-    """`no`: the password goes over the network in the clear, where the protocol leaves a choice."""
-    options: dict[Identifier, Line] = {}
-    """Further options of the protocol, as in ddclient.conf."""
-    secrets: dict[Identifier, SecretRef] = {}
-    """Further options whose values are secrets."""
-    ids: dict[Line, Line] = {}
-    """What the provider calls a name, where that is a number (`sitelutions`, `dslreports1`)."""
-    every: Seconds = Field(default=300, ge=30)
-    """Nothing is sent more often than this, nor than the provider's protocol allows."""
-    confirm: Many[Server] = []
-    """Servers to ask what is published; the domain's own name servers when left out."""
-
-
-class Wan(Strict):
-    """The public address: how it is learnt, where it is published."""
-
-    watch: list[WanSource] = []
-    """Ways to learn it, asked in this order."""
-    agree: Integer = Field(default=1, ge=1, le=9)
-    """How many of them have to say the same address; with 1 the first that gives a valid answer is believed."""
-    every: Seconds = Field(default=300, ge=1)
-    """`dns`, `web` and `command` are asked this often and never more often."""
-    settle: Seconds = 10
-    """An address has to stand this long before it is published."""
-    when_alone: Flag = False
-    """Publish also while the other node of a pair is not connected, which may be half of a split brain."""
-    publish: list[WanPublish] = []
-    """Where it is published."""
-
-
-class Drbd(Strict):
-    """The replicated disk of a pair."""
-
-    resource: Identifier
-    """Name of the DRBD resource."""
-    mount: AbsolutePath
-    """Folder where it is mounted on the primary."""
-    device: AbsolutePath = "/dev/drbd0"
-    """The replicated device, `/dev/drbd` and a number."""
-    port: Integer = Field(default=7788, ge=1, le=65535)
-    """TCP port where the nodes' DRBD speak to each other."""
-    filesystem: Literal["ext4", "xfs"] = "ext4"
-    """The filesystem on it."""
-    disks: dict[Identifier, AbsolutePath] = {}
-    """Backing device of each node, by node name."""
-    shared_secret: SecretRef | None = None
-    """Where the secret for the peers' handshake is kept on the node; no handshake when left out."""
-
-
-class Uids(Strict):
-    """Numbers of the accounts that own what lies on the shared disk: the same on both nodes."""
-
-    bind: Integer = Field(default=851, ge=100, le=999)
-    """User and group `bind`, of named."""
-    dnsmasq: Integer = Field(default=852, ge=100, le=999)
-    """User `dnsmasq`."""
-    reconciler: Integer = Field(default=853, ge=100, le=999)
-    """User and group `reconciler`."""
-
-
-class Pair(Strict):
-    """How the two nodes share the work."""
-
-    manager: Literal["heartbeat", "keepalived", "pacemaker"]
-    """Who decides which node is primary."""
-    auto_failback: Flag = False
-    """The preferred node takes over again as soon as it is back."""
-    auth: SecretRef | None = None
-    """Where the word is kept by which the managers on both nodes know each other: heartbeat's key (the secret \
-`heartbeat` when left out), keepalived's password for VRRP over IPv4 (at most 8 characters; none when left out)."""
-    virtual_router_id: Integer = Field(default=53, ge=1, le=255)
-    """keepalived's virtual router id, one that no other VRRP router on the same wire has."""
-    uids: Uids = Uids()
-    """Numbers of the accounts on both nodes."""
-    drbd: Drbd | None = None
-    """The replicated disk."""
 
 
 class Site(Strict):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.public import Address, Refusal, flaw
 
 LIMIT = 4096

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import NamedTuple
 
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 
 Address = IPv4Address | IPv6Address
 

@@ -9,7 +9,7 @@ import dns.resolver
 
 from reconciler.errors import Temporary
 from reconciler.state.addresses import ServerAddress
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.publication import Seen
 from reconciler.watch.whoami import records
 

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from reconciler import __version__
 from reconciler.errors import Temporary
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.answer import LIMIT
 
 _SOCKETS = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}

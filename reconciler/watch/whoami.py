@@ -12,7 +12,7 @@ import dns.rdatatype
 from reconciler import tools
 from reconciler.errors import Temporary
 from reconciler.state.addresses import ServerAddress
-from reconciler.state.schema import DnsQuestion, Family, WanSource
+from reconciler.state.wan import DnsQuestion, Family, WanSource
 from reconciler.wan import answer
 from reconciler.wan.found import Answer
 from reconciler.wan.public import Address, Held, Refusal, of_interface

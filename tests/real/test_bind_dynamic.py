@@ -11,7 +11,8 @@ from reconciler.errors import ApplyFailed, Temporary
 from reconciler.services.bind.keys import new_key_text
 from reconciler.services.bind.rndc import Answer, Rndc
 from reconciler.services.bind.zonefile import serial_in
-from reconciler.state.schema import KeepRule, Key, SecretRef, UpdateGrant
+from reconciler.state.schema import KeepRule, Key, UpdateGrant
+from reconciler.state.secret import SecretRef
 
 pytestmark = pytest.mark.real
 

@@ -15,7 +15,7 @@ from wanlab import NEW, OLD, OTHER, V6, Lab, address, opened
 
 from reconciler.errors import Temporary
 from reconciler.state.addresses import ServerAddress
-from reconciler.state.schema import Family, WanSource
+from reconciler.state.wan import Family, WanSource
 from reconciler.wan.public import Refusal
 from reconciler.watch import public_dns, web, whoami
 

@@ -14,7 +14,8 @@ from reconciler.demo.provider import Provider
 from reconciler.effects import Effects
 from reconciler.role.base import Condition, Replication, RoleReport
 from reconciler.site import Site
-from reconciler.state.schema import Dns, Wan
+from reconciler.state.schema import Dns
+from reconciler.state.wan import Wan
 from reconciler.wan.news import News
 
 # Public by IANA's registries, and nobody's: the anycast address of 6to4 relays (RFC 7526), 6bone (RFC 3701).

@@ -18,7 +18,8 @@ from reconciler.services.bind.keys import new_key_text, read_key_file, site_keys
 from reconciler.services.bind.render import TsigKey, keys_file
 from reconciler.services.bind.verify import sample
 from reconciler.site import SiteZone
-from reconciler.state.schema import Key, SecretRef
+from reconciler.state.schema import Key
+from reconciler.state.secret import SecretRef
 
 NAME = "example.net."
 

@@ -19,7 +19,7 @@ from reconciler.bootstrap.firewall import rules
 from reconciler.bootstrap.read import facts
 from reconciler.bootstrap.text import argument, block, word
 from reconciler.errors import Refused
-from reconciler.state.schema import SecretRef
+from reconciler.state.secret import SecretRef
 
 ROOT = Path(__file__).parents[2]
 HOME = SITES["home"][0]

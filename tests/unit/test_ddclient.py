@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Refused
 from reconciler.services.ddclient import cache, outcome, program, render, secrets
-from reconciler.state.schema import Family, Wan, WanPublish
+from reconciler.state.wan import Family, Wan, WanPublish
 from reconciler.wan.publication import Cached, Outcome
 
 NEW = ip_address("192.88.99.20")

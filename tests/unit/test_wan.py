@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan import answer, found, publication
 from reconciler.wan.found import Answer, Found, Verdict, agree, follow, next_question
 from reconciler.wan.public import Address, Held, Refusal, flaw, of_interface

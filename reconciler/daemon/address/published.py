@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.state.schema import WanPublish
+from reconciler.state.wan import WanPublish
 from reconciler.wan.publication import Do, Record, Seen, Step
 
 

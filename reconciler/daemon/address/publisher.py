@@ -17,7 +17,7 @@ from reconciler.services.ddclient import cache, outcome, program, render
 from reconciler.services.ddclient.outcome import Result
 from reconciler.services.ddclient.render import Configuration
 from reconciler.services.ddclient.secrets import read_secrets
-from reconciler.state.schema import Family, Wan, WanPublish
+from reconciler.state.wan import Family, Wan, WanPublish
 from reconciler.wan.found import Found, settled
 from reconciler.wan.news import News
 from reconciler.wan.publication import Do, Outcome, Record, Situation, Step, after_failure, decide

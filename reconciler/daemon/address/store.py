@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.effects import Effects
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.found import Found
 from reconciler.wan.publication import Outcome, Record
 

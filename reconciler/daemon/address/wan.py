@@ -13,7 +13,7 @@ from reconciler.effects import Effects
 from reconciler.errors import Temporary
 from reconciler.services.ddclient.secrets import complaints
 from reconciler.site import Site
-from reconciler.state.schema import Wan
+from reconciler.state.wan import Wan
 from reconciler.wan.news import News
 from reconciler.wan.public import Address
 

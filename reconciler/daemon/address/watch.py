@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.daemon.address.store import Store
 from reconciler.daemon.address.worker import Worker
-from reconciler.state.schema import Family, Wan, WanSource
+from reconciler.state.wan import Family, Wan, WanSource
 from reconciler.wan.found import Answer, Found, Verdict, agree, follow, next_question, settled
 from reconciler.wan.news import News
 from reconciler.wan.public import Address, Held, Refusal

@@ -6,7 +6,7 @@ written in place, so it may be cut; a provider's words stand in it, so it is not
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.publication import Cached
 
 _LIMIT = 1 << 20

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 from reconciler.services.ddclient.cache import Entries, status, summary
-from reconciler.state.schema import Family
+from reconciler.state.wan import Family
 from reconciler.wan.publication import Outcome
 
 _NO = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reconciler.checks.wan import PLAIN, SPECIAL
 from reconciler.dns import names
 from reconciler.errors import Refused
-from reconciler.state.schema import WanPublish
+from reconciler.state.wan import WanPublish
 
 _RELATIVE = frozenset({"namecheap"})
 """Protocols that are told a name without its domain, and the domain as login."""

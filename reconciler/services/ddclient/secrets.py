@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.errors import Refused
 from reconciler.services.ddclient import render
-from reconciler.state.schema import Wan, WanPublish
+from reconciler.state.wan import Wan, WanPublish
 
 _LONGEST = 1024
 
