@@ -370,6 +370,38 @@ def test_nothing_is_written_where_a_file_is_broken(machine: Path, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["machine"]
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_before_each_rename_a_state_is_there_whole_or_not_at_all(
+    machine: Path, tmp_path: Path, number: int
+) -> None:
+    lay_out(machine, SMALL)
+    calls = "rename,renameat,renameat2,link,linkat"
+    kill = [
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={calls}",
+        "-e",
+        f"inject={calls}:signal=KILL:when={number}",
+    ]
+    program = str(Path(sys.executable).parent / "reconciler")
+    arguments = ["import", "--root", str(machine), "-o", "network", "--secrets", "secrets"]
+    subprocess.run([*kill, program, *arguments], cwd=tmp_path, capture_output=True, check=False, env=ENVIRONMENT)
+    state = tmp_path / "network"
+    if state.exists():
+        checked = subprocess.run([program, "check", str(state)], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+    for secret in (tmp_path / "secrets").glob("[!.]*"):
+        assert secret.read_text().strip() == "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="
+    # What was left hinders nobody.
+    if not state.exists():
+        again = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert again.returncode == 0, again.stdout + again.stderr
+
+
 def test_json_is_for_programs(machine: Path, tmp_path: Path) -> None:
     lay_out(machine, HOME)
     program = Path(sys.executable).parent / "reconciler"
