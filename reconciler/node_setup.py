@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import folder, tools
+from reconciler import folder, node_role, tools
 from reconciler.config import DnsmasqSettings, NodeConfig
 from reconciler.effects import Effects
 from reconciler.errors import ConfigError, ReconcilerError
@@ -22,6 +22,7 @@ from reconciler.git.command import git
 from reconciler.git.fastimport import NewCommit, encode
 from reconciler.role import mount
 from reconciler.role.always import Always
+from reconciler.role.here import Here
 from reconciler.services.bind.keys import new_key_text
 from reconciler.services.dnsmasq.render import CONF, IDLE
 
@@ -156,9 +157,14 @@ def drop_rights(who: Owner) -> bool:
     return True
 
 
+def before_role(settings: NodeConfig) -> Effects:
+    """Effects of a set-up: nobody is primary yet, but the shared disk, if there is one, has to be here."""
+    return Effects(Here(node_role.disk(settings)), helper=settings.helper)
+
+
 def make_repository(settings: NodeConfig, config: Path) -> Iterator[str]:
     """The bare repository with hooks, BIND's key, and empty files where the servers' configuration includes ours."""
-    effects = Effects(Always(), helper=settings.helper)
+    effects = before_role(settings)
     fallback = [sys.executable, "-m", "reconciler.cli.main", "hook", "pre-receive", "--config", str(config.resolve())]
     yield from setup.create(
         settings.repo, branch=settings.branch, control=settings.control, fallback=fallback, effects=effects
@@ -193,7 +199,7 @@ def first_commit(settings: NodeConfig, example: Path, who: Owner) -> Iterator[st
         files=files,
     )
     argv = git(settings.repo, "fast-import", "--quiet", "--done")
-    result = Effects(Always(), helper=settings.helper).run(argv, stdin=encode([commit]))
+    result = before_role(settings).run(argv, stdin=encode([commit]))
     if result.code:
         raise ReconcilerError(f"the first commit could not be made: {result.text}")
     yield f"committed the example ({len(files)} files) to branch {settings.branch}"

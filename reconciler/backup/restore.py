@@ -16,7 +16,7 @@ from reconciler import node_setup
 from reconciler.backup import archive, facts
 from reconciler.backup.facts import Facts
 from reconciler.config import NodeConfig
-from reconciler.dns import names, serials
+from reconciler.dns import serials, versions
 from reconciler.effects import Effects
 from reconciler.errors import BadRepository, Refused
 from reconciler.git.command import git
@@ -88,7 +88,8 @@ def _obstacles(backup: Backup, settings: NodeConfig) -> list[str]:
 def write_settings(backup: Backup, config: Path, who: Owner) -> Iterator[str]:
     """node.yaml and what lay beside it, as `reconciler init` would; what is there stays. For root."""
     yield from node_setup.write_config(config, backup.files[facts.NODE_YAML].decode(), who)
-    effects = _effects()
+    # On the node's own disk.
+    effects = Effects(Always(), helper=Path(os.devnull))
     for inside, name in _BESIDE.items():
         path = config.with_name(name)
         if inside in backup.files and not path.exists():
@@ -103,7 +104,7 @@ def write_leases(backup: Backup, settings: NodeConfig) -> Iterator[str]:
         if data is not None:
             # An empty one may belong to the server's user already.
             owner = (path.stat().st_uid, path.stat().st_gid) if os.geteuid() == 0 and path.exists() else None
-            effects = _effects()
+            effects = node_setup.before_role(settings)
             effects.make_folder(path.parent, mode=0o755)
             effects.replace(path, data, mode=0o644, owner=owner)
             yield f"wrote {path}"
@@ -113,7 +114,7 @@ def write_rest(backup: Backup, settings: NodeConfig, config: Path, who: Owner) -
     """Repository, state, zones, and who may push; as the daemon's user. On a failure nothing of it is left."""
     try:
         yield from node_setup.make_repository(settings, config)
-        yield from _fetch(backup, settings.repo)
+        yield from _fetch(backup, settings)
         yield from _write_state(backup, settings)
     except BaseException:
         # They were empty, as `check_free` has seen.
@@ -123,16 +124,17 @@ def write_rest(backup: Backup, settings: NodeConfig, config: Path, who: Owner) -
         raise
     keys = Path(pwd.getpwuid(who.uid).pw_dir) / ".ssh/authorized_keys"
     if facts.AUTHORIZED_KEYS in backup.files and who.uid != 0 and not keys.exists():
-        effects = _effects()
+        effects = node_setup.before_role(settings)
         effects.make_folder(keys.parent, mode=0o700)
         effects.replace(keys, backup.files[facts.AUTHORIZED_KEYS], mode=0o600)
         yield f"wrote {keys}"
 
 
-def _fetch(backup: Backup, repo: Path) -> Iterator[str]:
+def _fetch(backup: Backup, settings: NodeConfig) -> Iterator[str]:
     if facts.BUNDLE not in backup.files:
         return
-    effects, path = _effects(), repo / "restore.bundle"
+    effects, repo = node_setup.before_role(settings), settings.repo
+    path = repo / "restore.bundle"
     effects.replace(path, backup.files[facts.BUNDLE], mode=0o600)
     try:
         argv = git(repo, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-write-fetch-head", str(path))
@@ -147,7 +149,7 @@ def _fetch(backup: Backup, repo: Path) -> Iterator[str]:
 
 
 def _write_state(backup: Backup, settings: NodeConfig) -> Iterator[str]:
-    effects, folder = _effects(), settings.state
+    effects, folder = node_setup.before_role(settings), settings.state
     manifest = f"{facts.STATE}manifest.json"
     known = _contents(backup.files.get(manifest))
     for name, data in backup.files.items():
@@ -162,7 +164,7 @@ def _write_state(backup: Backup, settings: NodeConfig) -> Iterator[str]:
     deployed = ManifestStore(folder).load()
     if settings.bind is not None:
         for name, zone in deployed.zones.items():
-            text = backup.files.get(facts.ZONES + names.filename(name))
+            text = backup.files.get(facts.ZONES + versions.filename(name))
             if text is not None:
                 # Read and written anew: a master file can name other files.
                 content = zonefile.parse(name, text.decode("utf-8", "replace"))
@@ -175,7 +177,7 @@ def _contents(manifest: bytes | None) -> set[str]:
     """Files below the state folder that the manifest refers to."""
     try:
         zones = json.loads(manifest or b"{}").get("zones", {})
-        return {f"zones/{names.filename(name)}.{item['digest'][:16]}" for name, item in zones.items()}
+        return {f"zones/{versions.filename(name)}.{item['digest'][:16]}" for name, item in zones.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused(_NO_MANIFEST) from None
 
@@ -221,8 +223,3 @@ def _empty(folder: Path) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-
-
-def _effects() -> Effects:
-    """Whoever restores has said that this node may write: as with `reconciler init`, nobody is primary yet."""
-    return Effects(Always(), helper=Path(os.devnull))

@@ -15,14 +15,15 @@ from reconciler.backup.facts import Facts
 from reconciler.config import BindSettings, NodeConfig
 from reconciler.daemon.lock import at_work
 from reconciler.dns import serials
-from reconciler.dns.names import filename
+from reconciler.dns.versions import filename, shown
 from reconciler.errors import BadRepository, ReconcilerError, Refused
 from reconciler.git import bundle, forge
 from reconciler.git.command import git
 from reconciler.services.bind import zonefile
 from reconciler.services.bind.keys import read_key_file
-from reconciler.services.bind.query import Server
 from reconciler.services.bind.render import zone_path
+from reconciler.services.bind.servers import Servers
+from reconciler.services.bind.service import OWN_KEY_FILE
 from reconciler.services.bind.transfer import transfer
 from reconciler.services.bind.zonefile import Content
 from reconciler.watch.read_stable import read_stable
@@ -115,24 +116,19 @@ def _newer(known: int, serial: int) -> int:
 
 
 def _dynamic(bind: BindSettings, manifest: Mapping[str, Any], notes: list[str]) -> Iterator[tuple[str, Content]]:
-    """Dynamic zones whole, with what others have put into them: from named, else from its files."""
-    server = Server(bind.address, bind.port)
-    try:
-        for name, item in manifest.get("zones", {}).items():
-            if not item.get("dynamic"):
-                continue
-            path = zone_path(bind.directory, name)
+    """Dynamic zones by id, whole, with what others have put into them: from named, else from its files."""
+    servers = Servers(bind.address, bind.port, lambda: read_key_file(bind.directory / OWN_KEY_FILE))
+    for name, item in manifest.get("zones", {}).items():
+        if item.get("dynamic"):
             try:
-                yield name, _whole(server, name, path, bind.directory / "reconciler.key")
+                yield name, _whole(servers, name, str(item.get("home", "")), zone_path(bind.directory, name))
             except ReconcilerError as error:
-                notes.append(f"records of others in zone {name} are not in the backup: {error}")
-    finally:
-        server.close()
+                notes.append(f"records of others in zone {shown(name)} are not in the backup: {error}")
 
 
-def _whole(server: Server, name: str, path: Path, key: Path) -> Content:
+def _whole(servers: Servers, name: str, home: str, path: Path) -> Content:
     with contextlib.suppress(ReconcilerError):
-        return transfer(server, name, read_key_file(key))
+        return transfer(servers.at(home), name, servers.key(home))
     return zonefile.read(name, path, with_journal=zonefile.journal(path).exists())
 
 

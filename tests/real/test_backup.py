@@ -26,7 +26,7 @@ from reconciler import config
 from reconciler.backup import archive, restore
 from reconciler.demo.pocket import PocketSite
 from reconciler.errors import Refused
-from reconciler.services.bind.keys import read_key_file
+from reconciler.services.bind.keys import read_key_file, view_key
 
 pytestmark = pytest.mark.real
 
@@ -146,6 +146,56 @@ def test_all_comes_back(node: Node) -> None:
         commit, _, ref = line.replace("\t", " ").split(" ")
         assert commit in node.refs(ref), "history goes on where it was"
     wait_until(lambda: status(node.site)["healthy"], what=reconciler(node.site, "status").stdout)
+
+
+VIEWS = """\
+views:
+  internal: {clients: 10.0.0.0/8, zones: all}
+  external: {clients: any, recursion: no}
+zones:
+  dyn.example.net: {dynamic: yes, views: [internal, external], keep: [{name: _acme-challenge, types: TXT}]}
+"""
+OUTSIDE = "127.0.0.3"
+
+
+def seen(node: Node, source: str) -> list[str]:
+    """What a client with this address gets of the dynamic zone that has a version for each view."""
+    found = []
+    for name, rtype in (("one", "A"), ("_acme-challenge", "TXT")):
+        query = dns.message.make_query(f"{name}.dyn.example.net", rtype)
+        answer = dns.query.udp(query, "127.0.0.1", 15, node.named.port, source)
+        found += [datum.to_text() for rrset in answer.answer for datum in rrset]
+    return found
+
+
+@pytest.mark.parametrize("named", ["running", "down"])
+def test_versions_for_views_come_back_with_what_others_put_into_each(node: Node, named: str) -> None:
+    site = WITH_DHCP.partition("zones:")[0] + VIEWS
+    outer = {"zones/external/dyn.example.net.yaml": "one: {type: A, value: 203.0.113.1}\n"}
+    node.clone.change({"site.yaml": site, **outer}, "-o", "allow-mass-change")
+    own = read_key_file(node.named.bind / "reconciler.key")
+    key = view_key(own, "external")
+    ring = dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)})
+    update = dns.update.UpdateMessage("dyn.example.net", keyring=ring, keyalgorithm=key.algorithm)
+    update.add("_acme-challenge", 60, "TXT", '"of somebody outside"')
+    assert dns.query.udp(update, "127.0.0.1", port=node.named.port, timeout=15).rcode() == dns.rcode.NOERROR
+    before = {source: seen(node, source) for source in ("127.0.0.1", OUTSIDE)}
+    assert before == {
+        "127.0.0.1": ["192.168.10.201", '"of somebody else"'],
+        OUTSIDE: ["203.0.113.1", '"of somebody outside"'],
+    }
+    if named == "down":
+        node.named.stop()
+    node.backup()
+    files = archive.unpack(node.file.read_bytes(), "backup")
+    assert b"of somebody else" in files["zones/dyn.example.net@internal"]
+    assert b"of somebody outside" in files["zones/dyn.example.net@external"]
+    node.lose()
+    done = node.restore()
+    assert done.returncode == 0, done.stdout
+    node.site.start()
+    wait_until(lambda: {source: seen(node, source) for source in before} == before, what=node.site.log.read_text())
+    assert status(node.site)["healthy"], reconciler(node.site, "status").stdout
 
 
 def test_named_is_down(node: Node) -> None:
