@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from reconciler import config, node_setup
 from reconciler.cli import init
 from reconciler.cli.next_steps import next_steps
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, NotPrimary
 from reconciler.node_yaml import node_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,15 @@ def settings(folder: Path, **dnsmasq: object) -> config.NodeConfig:
     values = {"node": "ns1", "repo": folder / "r", "state": folder / "s"}
     path.write_text(node_yaml({**values, "dnsmasq": {"directory": folder / "d", **dnsmasq}}))
     return config.load(path)
+
+
+def test_a_shared_disk_that_went_in_the_middle_is_not_written_below(tmp_path: Path) -> None:
+    alone = settings(tmp_path)
+    node_setup.before_role(alone).replace(tmp_path / "x", b"")
+    pair = alone.model_copy(update={"mount": tmp_path, "role": "heartbeat"})
+    with pytest.raises(NotPrimary, match="nothing is mounted"):
+        node_setup.before_role(pair).replace(tmp_path / "y", b"")
+    assert not (tmp_path / "y").exists()
 
 
 def test_the_script_is_told_socket_and_lease_file_once(tmp_path: Path) -> None:
